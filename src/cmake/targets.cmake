@@ -1,0 +1,53 @@
+# How the rooms of the house are built: one static library per folder, which lists exactly the folders it may call.
+
+execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} describe --always --dirty --abbrev=12
+                OUTPUT_VARIABLE TES_GIT_REVISION OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT TES_GIT_REVISION)
+  set(TES_GIT_REVISION unknown)
+endif()
+
+add_library(tes_flags INTERFACE)
+target_include_directories(tes_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_include_directories(tes_flags SYSTEM INTERFACE ${TES_RANDOM123})
+target_compile_definitions(tes_flags INTERFACE _GNU_SOURCE)
+target_compile_options(tes_flags INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes -fno-math-errno -ffp-contract=off $<$<BOOL:${TES_WERROR}>:-Werror>)
+target_link_libraries(tes_flags INTERFACE MPI::MPI_C PkgConfig::SLEPC PkgConfig::PETSC PkgConfig::HDF5 PkgConfig::YAML ${TES_FFTW_MPI} PkgConfig::FFTW
+                      ${TES_BLAS} ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS} m)
+if(TES_SANITIZE)
+  target_compile_options(tes_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  target_link_options(tes_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+set_property(GLOBAL PROPERTY TES_ROOMS "")
+
+# tes_room(name SOURCES a.c b.c CALLS core deck): library tes_<name>
+function(tes_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;CALLS" ${ARGN})
+  add_library(tes_${name} STATIC ${ROOM_SOURCES})
+  target_link_libraries(tes_${name} PUBLIC tes_flags)
+  foreach(called IN LISTS ROOM_CALLS)
+    target_link_libraries(tes_${name} PUBLIC tes_${called})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY TES_ROOMS tes_${name})
+endfunction()
+
+# tes_kernels(room file.c...): compile a file of kernels once per instruction set (include/tessera/isa.h)
+function(tes_kernels room)
+  set(variants baseline)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND variants v3)
+  endif()
+  foreach(file IN LISTS ARGN)
+    get_filename_component(stem ${file} NAME_WE)
+    foreach(variant IN LISTS variants)
+      set(target tes_${room}_${stem}_${variant})
+      add_library(${target} OBJECT ${file})
+      target_link_libraries(${target} PRIVATE tes_flags)
+      target_compile_definitions(${target} PRIVATE TES_KERNEL_SUFFIX=${variant})
+      if(variant STREQUAL v3)
+        target_compile_options(${target} PRIVATE -march=x86-64-v3 -ffp-contract=fast)
+      endif()
+      target_sources(tes_${room} PRIVATE $<TARGET_OBJECTS:${target}>)
+    endforeach()
+  endforeach()
+endfunction()
