@@ -28,7 +28,7 @@ typedef enum {
   TesIsa     - the instruction set in use: the best of this CPU, or what TES_ISA asks for if the CPU has it
   TesIsaName - its name: "baseline" or "x86-64-v3"
   TesBlasName - the BLAS behind the program: OpenBLAS' own description, or "reference BLAS: slow"
-  TesBlasSingleThread - one BLAS thread per rank when the user has set nothing (OPENBLAS_NUM_THREADS, OMP_NUM_THREADS)
+  TesBlasSingleThread - one BLAS thread per rank unless OPENBLAS_NUM_THREADS says otherwise
 
   Not Collective
 @*/

@@ -19,7 +19,7 @@ typedef struct {
 
 /*@
   TesRandomRaw     - the four 32-bit words of one counter
-  TesRandomUniform - two uniforms in (0, 1), 53 bits each (never 0, never 1)
+  TesRandomUniform - two uniforms in (0, 1), 52 bits each (never 0, never 1)
   TesRandomNormal  - two independent standard normals (Box-Muller on the two uniforms)
 
   Not Collective; pure functions

@@ -34,36 +34,42 @@ PetscErrorCode TesMaxAll(MPI_Comm comm, PetscReal local, PetscReal *max);
 + comm  - the communicator
 . part  - the partition whose units carry the vectors
 . width - length of each vector
-- leaf  - [part->n_units_local][width] contribution of each local unit; overwritten (scratch)
+- leaf  - [part->n_units_local][width] contribution of each local unit
 
   Output Parameter:
 . sum   - [width] the sum over all units, the same bits on every rank and for every rank count
 
-  Note: for wide vectors the tree is finished in slices, one slice of the width per rank, and the slices are gathered.
+  Note: where the leaves are too many to keep, feed a TesTree.
 @*/
-PetscErrorCode TesSumOrderedUnits(MPI_Comm comm, const TesPartition *part, PetscInt width, PetscReal *leaf, PetscReal *sum);
+PetscErrorCode TesSumOrderedUnits(MPI_Comm comm, const TesPartition *part, PetscInt width, const PetscReal *leaf, PetscReal *sum);
+
+/* ---- the tree itself, for combinations that are no plain sums and for leaves that are made one after another ---- */
+typedef struct _p_TesTree *TesTree;
+
+/* left <- combine(left, right): deterministic, need not be commutative; both have `width` reals */
+typedef PetscErrorCode (*TesTreeCombine)(PetscInt width, PetscReal *left, const PetscReal *right, void *ctx);
 
 /*@
-  TesReduceTree - combine one block of data per unit in the fixed binary tree with an operation of the caller (TSQR, for example)
+  TesTreeCreate - a fixed binary tree over the units of a partition, fed leaf by leaf; holds O(log units) blocks
 
-  Collective
+  Not Collective
 
   Input Parameters:
 + comm    - the communicator
-. part    - the partition
+. part    - the partition; every rank will push part->n_units_local leaves in order
 . width   - reals per block
-. leaf    - [part->n_units_local][width] one block per local unit; overwritten
-. combine - left <- combine(left, right): not commutative, must be deterministic; both have `width` reals
+. combine - how two blocks become one; NULL: elementwise sum
 - ctx     - passed to combine
 
-  Output Parameter:
-. result  - [width] the combination of all units, the same on every rank (zeros if there is no unit)
-
-  Note: subtrees travel to rank 0's place in the tree and the result is broadcast; each rank holds O(log units) blocks.
+  TesTreeLeaf   - the block [width] for the next leaf, zeroed (borrowed until TesTreePush)
+  TesTreePush   - the leaf is complete: combine what can be combined
+  TesTreeFinish - result [width], the same bits on every rank and for every rank count (zeros if there is no unit). Collective
 @*/
-PetscErrorCode TesReduceTree(MPI_Comm comm, const TesPartition *part, PetscInt width, PetscReal *leaf,
-                             PetscErrorCode (*combine)(PetscInt width, PetscReal *left, const PetscReal *right, void *ctx), void *ctx,
-                             PetscReal *result);
+PetscErrorCode TesTreeCreate(MPI_Comm comm, const TesPartition *part, PetscInt width, TesTreeCombine combine, void *ctx, TesTree *tree);
+PetscErrorCode TesTreeLeaf(TesTree tree, PetscReal **block);
+PetscErrorCode TesTreePush(TesTree tree);
+PetscErrorCode TesTreeFinish(TesTree tree, PetscReal *result);
+PetscErrorCode TesTreeDestroy(TesTree *tree);
 
 /*@
   TesSumPairwise - pairwise sum of n contiguous numbers, fixed order, error O(log n eps)

@@ -1,0 +1,255 @@
+/* Sums that do not depend on the number of ranks.
+
+   Over the units 0..U-1 stands one binary tree: node (level, i) covers the units i 2^level .. (i+1) 2^level - 1; a node whose right child lies beyond U is its
+   left child. Each rank feeds its contiguous leaves to a stack and combines the two topmost nodes while they are siblings, which leaves the
+   O(log U) maximal subtrees that it owns whole. The stacks are then joined in rank order, by a binary tree of messages (or, for wide sums, by slices), and combined
+   by the same rule. What is combined with what is fixed by U alone, so the bits are too. */
+#include <string.h>
+#include <tessera/sum.h>
+
+#define MAX_NODES 160 /* a contiguous range decomposes into at most 2 x 63 subtrees; joining adds one stack more before it combines */
+
+typedef struct {
+  PetscInt64 level, index;
+} Node;
+
+struct _p_TesTree {
+  MPI_Comm       comm;
+  TesPartition   part;
+  PetscInt       width;
+  TesTreeCombine combine;
+  void          *ctx;
+  PetscInt64     next; /* global number of the next leaf */
+  PetscInt       depth, room;
+  Node           node[MAX_NODES];
+  PetscReal    **block; /* [room] of [width] */
+};
+
+static PetscErrorCode AddBlocks(PetscInt width, PetscReal *left, const PetscReal *right, void *ctx)
+{
+  (void)ctx;
+  for (PetscInt i = 0; i < width; i++) left[i] += right[i];
+  return PETSC_SUCCESS;
+}
+
+PetscErrorCode TesTreeCreate(MPI_Comm comm, const TesPartition *part, PetscInt width, TesTreeCombine combine, void *ctx, TesTree *tree)
+{
+  TesTree t;
+
+  PetscFunctionBegin;
+  PetscCall(PetscNew(&t));
+  t->comm    = comm;
+  t->part    = *part;
+  t->width   = width;
+  t->combine = combine ? combine : AddBlocks;
+  t->ctx     = ctx;
+  t->next    = part->first_unit;
+  PetscCall(PetscCalloc1(MAX_NODES, &t->block));
+  *tree = t;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesTreeDestroy(TesTree *tree)
+{
+  PetscFunctionBegin;
+  if (!*tree) PetscFunctionReturn(PETSC_SUCCESS);
+  for (PetscInt i = 0; i < (*tree)->room; i++) PetscCall(PetscFree((*tree)->block[i]));
+  PetscCall(PetscFree((*tree)->block));
+  PetscCall(PetscFree(*tree));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the block on top of the stack that is not in use */
+static PetscErrorCode FreeBlock(TesTree t, PetscReal **block)
+{
+  PetscFunctionBegin;
+  PetscCheck(t->depth < MAX_NODES, PETSC_COMM_SELF, PETSC_ERR_PLIB, "tree of more than 2^63 leaves");
+  if (t->depth == t->room) {
+    PetscCall(PetscMalloc1(PetscMax(t->width, 1), &t->block[t->room]));
+    t->room++;
+  }
+  *block = t->block[t->depth];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the free block has been filled: it is node `node`; combine siblings */
+static PetscErrorCode PushNode(TesTree t, Node node)
+{
+  PetscFunctionBegin;
+  t->node[t->depth++] = node;
+  while (t->depth >= 2) {
+    Node *left = &t->node[t->depth - 2], *right = &t->node[t->depth - 1];
+
+    if (left->level != right->level || left->index % 2 || right->index != left->index + 1) break;
+    PetscCall(t->combine(t->width, t->block[t->depth - 2], t->block[t->depth - 1], t->ctx));
+    left->level += 1;
+    left->index /= 2;
+    t->depth--;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesTreeLeaf(TesTree tree, PetscReal **block)
+{
+  PetscFunctionBegin;
+  PetscCheck(tree->next < tree->part.first_unit + tree->part.n_units_local, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "more leaves than units of this rank");
+  PetscCall(FreeBlock(tree, block));
+  PetscCall(PetscArrayzero(*block, tree->width));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesTreePush(TesTree tree)
+{
+  PetscFunctionBegin;
+  PetscCall(PushNode(tree, (Node){0, tree->next}));
+  tree->next++;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* what remains at the very end lacks right siblings: fold from the right */
+static PetscErrorCode Fold(TesTree t, PetscReal *result)
+{
+  PetscFunctionBegin;
+  while (t->depth >= 2) {
+    PetscCall(t->combine(t->width, t->block[t->depth - 2], t->block[t->depth - 1], t->ctx));
+    t->depth--;
+  }
+  if (t->depth) PetscCall(PetscArraycpy(result, t->block[0], t->width));
+  else PetscCall(PetscArrayzero(result, t->width));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SendStack(TesTree t, int to)
+{
+  int depth = (int)t->depth;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Send(&depth, 1, MPI_INT, to, 1, t->comm));
+  PetscCallMPI(MPI_Send(t->node, 2 * depth, MPIU_INT64, to, 2, t->comm));
+  for (int i = 0; i < depth; i++) PetscCallMPI(MPI_Send(t->block[i], (int)t->width, MPIU_REAL, to, 3, t->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode JoinStack(TesTree t, int from)
+{
+  Node node[MAX_NODES];
+  int  depth;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Recv(&depth, 1, MPI_INT, from, 1, t->comm, MPI_STATUS_IGNORE));
+  PetscCallMPI(MPI_Recv(node, 2 * depth, MPIU_INT64, from, 2, t->comm, MPI_STATUS_IGNORE));
+  for (int i = 0; i < depth; i++) {
+    PetscReal *block;
+
+    PetscCall(FreeBlock(t, &block));
+    PetscCallMPI(MPI_Recv(block, (int)t->width, MPIU_REAL, from, 3, t->comm, MPI_STATUS_IGNORE));
+    PetscCall(PushNode(t, node[i]));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesTreeFinish(TesTree tree, PetscReal *result)
+{
+  int rank = tree->part.rank, size = tree->part.size;
+
+  PetscFunctionBegin;
+  PetscCheck(tree->next == tree->part.first_unit + tree->part.n_units_local, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "fewer leaves than units of this rank");
+  for (int step = 1; step < size; step *= 2) {
+    if (rank % (2 * step)) {
+      PetscCall(SendStack(tree, rank - step));
+      break;
+    }
+    if (rank + step < size) PetscCall(JoinStack(tree, rank + step));
+  }
+  if (!rank) PetscCall(Fold(tree, result));
+  PetscCallMPI(MPI_Bcast(result, (int)tree->width, MPIU_REAL, 0, tree->comm));
+  tree->depth = 0;
+  tree->next  = tree->part.first_unit;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscReal TesSumPairwise(PetscInt64 n, const PetscReal *x)
+{
+  PetscReal sum = 0;
+
+  if (n > 32) {
+    PetscInt64 half = n / 2;
+    return TesSumPairwise(half, x) + TesSumPairwise(n - half, x + half);
+  }
+  for (PetscInt64 i = 0; i < n; i++) sum += x[i];
+  return sum;
+}
+
+static PetscReal DotPairwise(PetscInt64 n, const PetscReal *x, const PetscReal *y)
+{
+  PetscReal sum = 0;
+
+  if (n > 32) {
+    PetscInt64 half = n / 2;
+    return DotPairwise(half, x, y) + DotPairwise(n - half, x + half, y + half);
+  }
+  for (PetscInt64 i = 0; i < n; i++) sum += x[i] * y[i];
+  return sum;
+}
+
+static PetscErrorCode SumUnits(MPI_Comm comm, const TesPartition *part, const PetscReal *x, const PetscReal *y, PetscReal *sum)
+{
+  TesTree tree;
+
+  PetscFunctionBegin;
+  PetscCall(TesTreeCreate(comm, part, 1, NULL, NULL, &tree));
+  for (PetscInt64 u = 0, at = 0; u < part->n_units_local; u++) {
+    PetscInt64 n = PetscMin(part->unit, part->n_local - at);
+    PetscReal *leaf;
+
+    PetscCall(TesTreeLeaf(tree, &leaf));
+    *leaf = y ? DotPairwise(n, x + at, y + at) : TesSumPairwise(n, x + at);
+    PetscCall(TesTreePush(tree));
+    at += n;
+  }
+  PetscCall(TesTreeFinish(tree, sum));
+  PetscCall(TesTreeDestroy(&tree));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesSumOrdered(MPI_Comm comm, const TesPartition *part, const PetscReal *x, PetscReal *sum)
+{
+  PetscFunctionBegin;
+  PetscCall(SumUnits(comm, part, x, NULL, sum));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesDotOrdered(MPI_Comm comm, const TesPartition *part, const PetscReal *x, const PetscReal *y, PetscReal *sum)
+{
+  PetscFunctionBegin;
+  PetscCall(SumUnits(comm, part, x, y, sum));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesMaxAll(MPI_Comm comm, PetscReal local, PetscReal *max)
+{
+  PetscReal in[2] = {PetscIsNanReal(local) ? 1 : 0, PetscIsNanReal(local) ? 0 : local}, out[2];
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Allreduce(in, out, 2, MPIU_REAL, MPI_MAX, comm));
+  *max = out[0] > 0 ? NAN : out[1];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesSumOrderedUnits(MPI_Comm comm, const TesPartition *part, PetscInt width, const PetscReal *leaf, PetscReal *sum)
+{
+  TesTree tree;
+
+  PetscFunctionBegin;
+  PetscCall(TesTreeCreate(comm, part, width, NULL, NULL, &tree));
+  for (PetscInt64 u = 0; u < part->n_units_local; u++) {
+    PetscReal *block;
+
+    PetscCall(TesTreeLeaf(tree, &block));
+    PetscCall(PetscArraycpy(block, leaf + u * width, width));
+    PetscCall(TesTreePush(tree));
+  }
+  PetscCall(TesTreeFinish(tree, sum));
+  PetscCall(TesTreeDestroy(&tree));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
