@@ -86,6 +86,11 @@ PetscErrorCode TesCheckpointsText(TesCheckpoints checkpoints, const char name[],
 PetscErrorCode TesCheckpointsRestore(TesCheckpoints checkpoints, TesStateFunction describe, void *ctx);
 PetscErrorCode TesCheckpointsClose(TesCheckpoints checkpoints);
 
+/*@
+  TesStateSave - write a state once to a file of any name, in the layout of a checkpoint (a post-mortem is no generation). Collective
+@*/
+PetscErrorCode TesStateSave(MPI_Comm comm, const char path[], PetscInt64 step, TesStateFunction describe, void *ctx, const TesProvenance *provenance);
+
 /* ---- series and snapshots: an implementation of TesSeries ---- */
 
 /*@

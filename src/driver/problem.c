@@ -1,0 +1,121 @@
+/* A problem of one run: the kind, its context filled from the deck, and the accessors that a kind may use. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "problem.h"
+
+#define MAX_KINDS 64
+
+PetscErrorCode ProblemCreate(MPI_Comm comm, TesDeck deck, const TesProblemKind *const kinds[], Log log, TesProblem *problem)
+{
+  const char *names[MAX_KINDS + 1] = {NULL}, *name = NULL;
+  TesProblem  p;
+  PetscInt    complaints;
+
+  PetscFunctionBegin;
+  *problem = NULL;
+  for (int k = 0; kinds[k] && k < MAX_KINDS; k++) names[k] = kinds[k]->name;
+  PetscCall(TesDeckKind(deck, names, &name));
+  if (!name) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscNew(&p));
+  *problem = p;
+  p->comm  = comm;
+  p->deck  = deck;
+  p->log   = log;
+  for (int k = 0; kinds[k]; k++)
+    if (!strcmp(kinds[k]->name, name)) p->kind = kinds[k];
+  PetscCall(TesTimersCreate(&p->timers));
+  PetscCall(PetscCalloc(PetscMax(p->kind->ctx_size, 1), &p->ctx));
+  {
+    const TesKeyTable tables[] = {
+      {run_option_keys, &p->options},
+      {p->kind->keys,   p->ctx     }
+    };
+    PetscCall(TesDeckRead(deck, 2, tables));
+  }
+  if (p->options.output.fields && !p->kind->keeps_fields)
+    PetscCall(TesDeckComplainKey(deck, "output.fields", "has no effect: kind %s keeps no fields", p->kind->name));
+  /* physics is looked at only when every key is a value of the right kind */
+  PetscCall(TesDeckComplaints(deck, &complaints, NULL));
+  if (!complaints && p->kind->check) PetscCall(p->kind->check(p));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode ProblemDestroy(TesProblem *problem)
+{
+  TesProblem p = *problem;
+
+  PetscFunctionBegin;
+  if (!p) PetscFunctionReturn(PETSC_SUCCESS);
+  if (p->kind && p->kind->destroy) PetscCall(p->kind->destroy(p));
+  PetscCall(PetscFree(p->ctx));
+  PetscCall(TesTimersDestroy(&p->timers));
+  PetscCall(PetscFree(*problem));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode ProblemEstimate(TesProblem problem, int ranks, TesEstimate *estimate)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(estimate, sizeof *estimate));
+  estimate->ranks        = ranks;
+  estimate->usable_ranks = ranks;
+  if (problem->kind->estimate) PetscCall(problem->kind->estimate(problem, estimate));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+void *TesProblemCtx(TesProblem problem)
+{
+  return problem->ctx;
+}
+
+MPI_Comm TesProblemComm(TesProblem problem)
+{
+  return problem->comm;
+}
+
+PetscInt64 TesProblemSeed(TesProblem problem)
+{
+  return problem->options.run.seed;
+}
+
+PetscBool TesProblemReproducible(TesProblem problem)
+{
+  return problem->options.run.reproducible;
+}
+
+TesTimers TesProblemTimers(TesProblem problem)
+{
+  return problem->timers;
+}
+
+TesDeck TesProblemDeck(TesProblem problem)
+{
+  return problem->deck;
+}
+
+PetscInt64 TesProblemStep(TesProblem problem)
+{
+  return problem->step;
+}
+
+PetscErrorCode TesProblemOutputPath(TesProblem problem, const char name[], char **path)
+{
+  PetscFunctionBegin;
+  PetscCall(TesFormat(path, "%s/%s", problem->folder ? problem->folder : ".", name));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesProblemSay(TesProblem problem, const char format[], ...)
+{
+  char    text[2048];
+  va_list arguments;
+
+  PetscFunctionBegin;
+  if (!problem->log) PetscFunctionReturn(PETSC_SUCCESS);
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  LogLine(problem->log, "%s", text);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
