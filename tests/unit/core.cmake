@@ -1,0 +1,5 @@
+tes_add_test(unit/partition RANKS 1 2 3 4 LABELS unit CALLS core)
+tes_add_test(unit/sum RANKS 1 2 3 4 5 8 LABELS unit CALLS core)
+tes_add_test(unit/random RANKS 1 LABELS unit CALLS core)
+tes_add_test(unit/error RANKS 1 2 3 4 LABELS unit CALLS core)
+tes_add_test(unit/state RANKS 1 2 3 4 LABELS unit CALLS core)
