@@ -4,7 +4,8 @@
    TES_FAULT is a list separated by ';' of  action@point[,rank=R][,step=N][,count=K]
      kill@ckpt.write,rank=1      raise SIGKILL on rank 1 at its first pass of the point (count=K: at the K-th)
      nan@step=7,rank=1           the driver puts a NaN into the state after step 7
-     sleep@step,step=3           one rank hangs
+     sleep@step,step=3           the rank hangs
+     pause@step,count=0          one second of rest at every pass (count=0: always)
      fail@ckpt.write             the point reports an input/output error (EIO) on that rank
    Points: ckpt.write, ckpt.flush, ckpt.verify, ckpt.rename, series.write, result.write, step. */
 #include <tessera/base.h>

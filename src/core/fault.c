@@ -71,6 +71,10 @@ PetscErrorCode TesFault(const char point[], int rank, PetscInt64 step)
       struct timespec hour = {3600, 0};
       nanosleep(&hour, NULL);
     }
+    if (!strcmp(f->action, "pause")) {
+      struct timespec second = {1, 0};
+      nanosleep(&second, NULL);
+    }
     PetscCheck(strcmp(f->action, "fail"), PETSC_COMM_SELF, TES_ERR_WORLD, "injected input/output error at %s", point);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
