@@ -1,4 +1,5 @@
 # How the rooms of the house are built: one static library per folder, which lists exactly the folders it may call.
+include(CheckCCompilerFlag)
 
 execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} describe --always --dirty --abbrev=12
                 OUTPUT_VARIABLE TES_GIT_REVISION OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
@@ -6,19 +7,29 @@ if(NOT TES_GIT_REVISION)
   set(TES_GIT_REVISION unknown)
 endif()
 
+# -ffp-contract=off: the baseline gives the same bits with every compiler; kernels that are compiled for FMA ask for it by the target property
+# TES_CONTRACT (an option of their own would stand before these and be overruled).
 add_library(tes_flags INTERFACE)
 target_include_directories(tes_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
-target_include_directories(tes_flags SYSTEM INTERFACE ${TES_RANDOM123})
+target_include_directories(tes_flags SYSTEM INTERFACE ${TES_RANDOM123} ${TES_FFTW_MPI_INCLUDE})
 target_compile_definitions(tes_flags INTERFACE _GNU_SOURCE)
-target_compile_options(tes_flags INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes -fno-math-errno -ffp-contract=off $<$<BOOL:${TES_WERROR}>:-Werror>)
-target_link_libraries(tes_flags INTERFACE MPI::MPI_C PkgConfig::SLEPC PkgConfig::PETSC PkgConfig::HDF5 PkgConfig::YAML ${TES_FFTW_MPI} PkgConfig::FFTW
+target_compile_options(tes_flags INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes -fno-math-errno
+                       $<IF:$<BOOL:$<TARGET_PROPERTY:TES_CONTRACT>>,-ffp-contract=fast,-ffp-contract=off> $<$<BOOL:${TES_WERROR}>:-Werror>)
+target_link_libraries(tes_flags INTERFACE MPI::MPI_C PkgConfig::SLEPC PkgConfig::PETSC ${TES_HDF5} PkgConfig::YAML ${TES_FFTW_MPI} PkgConfig::FFTW
                       ${TES_BLAS} ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS} m)
 if(TES_SANITIZE)
   target_compile_options(tes_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
-  target_link_options(tes_flags INTERFACE -fsanitize=address,undefined)
+  # A dlclose that does nothing: Open MPI's plug-ins stay mapped, so the leak report can name them and the suppressions apply. -u pulls it out
+  # of its archive, as nobody else of ours may ask for it.
+  add_library(tes_no_dlclose STATIC ${PROJECT_SOURCE_DIR}/tests/support/no_dlclose.c)
+  target_link_options(tes_flags INTERFACE -fsanitize=address,undefined -Wl,-u,dlclose -Wl,--export-dynamic-symbol=dlclose)
+  target_link_libraries(tes_flags INTERFACE tes_no_dlclose)
+else()
+  target_compile_options(tes_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
 endif()
 
-set_property(GLOBAL PROPERTY TES_ROOMS "")
+set_property(GLOBAL PROPERTY TES_ROOMS "")    # what libtessera is made from
+set_property(GLOBAL PROPERTY TES_KERNELS "")  # object libraries of kernels: $<TARGET_OBJECTS:room> does not hold them
 
 # tes_room(name SOURCES a.c b.c CALLS core deck): library tes_<name>
 function(tes_room name)
@@ -30,6 +41,14 @@ function(tes_room name)
   endforeach()
   set_property(GLOBAL APPEND PROPERTY TES_ROOMS tes_${name})
 endfunction()
+
+# x86-64-v3 is AVX2 and FMA; compilers before gcc 11 and clang 12 know only its parts
+check_c_compiler_flag(-march=x86-64-v3 TES_HAS_MARCH_V3)
+if(TES_HAS_MARCH_V3)
+  set(TES_V3_FLAGS -march=x86-64-v3)
+else()
+  set(TES_V3_FLAGS -mavx2 -mfma -mbmi -mbmi2 -mf16c -mlzcnt -mmovbe)
+endif()
 
 # tes_kernels(room file.c...): compile a file of kernels once per instruction set (include/tessera/isa.h)
 function(tes_kernels room)
@@ -45,9 +64,11 @@ function(tes_kernels room)
       target_link_libraries(${target} PRIVATE tes_flags)
       target_compile_definitions(${target} PRIVATE TES_KERNEL_SUFFIX=${variant})
       if(variant STREQUAL v3)
-        target_compile_options(${target} PRIVATE -march=x86-64-v3 -ffp-contract=fast)
+        target_compile_options(${target} PRIVATE ${TES_V3_FLAGS})
+        set_target_properties(${target} PROPERTIES TES_CONTRACT ON)
       endif()
       target_sources(tes_${room} PRIVATE $<TARGET_OBJECTS:${target}>)
+      set_property(GLOBAL APPEND PROPERTY TES_KERNELS ${target})
     endforeach()
   endforeach()
 endfunction()
