@@ -4,7 +4,7 @@
 
    Grammar: + - * / ^ (also **; right associative, binds tighter than unary minus), parentheses, numbers (1e-3), the constant pi, the
    variables that the caller allows, and functions of one argument sin cos tan asin acos atan sinh cosh tanh exp log sqrt abs sign step erf,
-   of two arguments min max pow atan2. abs, sign, step, min, max are differentiated piecewise. */
+   of two arguments min max pow atan2. abs, sign, step, min, max are differentiated piecewise; step(0) = 1, sign(0) = 0. */
 #include <tessera/base.h>
 
 typedef struct _p_TesExpr *TesExpr;
@@ -61,7 +61,9 @@ PetscErrorCode TesExprEvaluateMany(TesExpr expr, PetscInt64 n, const PetscReal *
 
 /*@
   TesExprUses - does the expression depend on variables[which]?
-  TesExprText - the expression as text that parses back (owned by the expression)
+  TesExprVariables - number of its variables, used or not
+  TesExprText - the expression as text that parses back to the same values (owned by the expression); past 16 MB a note in its place
 @*/
 PetscBool   TesExprUses(TesExpr expr, PetscInt which);
+PetscInt    TesExprVariables(TesExpr expr);
 const char *TesExprText(TesExpr expr);
