@@ -95,9 +95,9 @@ static int FailName(Parser *p, const char *at, size_t length, PetscBool function
   for (const ExprFunction *f = ExprFunctions; f->name && n < 63; f++) {
     if (function && list[0]) Append(list, sizeof list, ", ");
     if (function) Append(list, sizeof list, f->name);
-    if (function || length > 1) known[n++] = f->name; /* a single letter is a variable mistyped, not a function */
+    known[n++] = f->name;
   }
-  nearest = TesNearest(name, known);
+  nearest = length > 1 ? TesNearest(name, known) : NULL; /* every single letter is near every other */
   if (nearest) return Fail(p, at, "unknown %s `%s`: did you mean `%s`? (known: %s)", function ? "function" : "symbol", name, nearest, list);
   return Fail(p, at, "unknown %s `%s` (known: %s)", function ? "function" : "symbol", name, list);
 }

@@ -10,6 +10,8 @@
 #include <math.h>
 
 static int Add(ExprBuilder *b, int x, int y);
+static int Subtract(ExprBuilder *b, int x, int y);
+static int Divide(ExprBuilder *b, int x, int y);
 static int Power(ExprBuilder *b, int x, int n);
 
 int ExprNumber(ExprBuilder *b, PetscReal value)
@@ -41,37 +43,45 @@ static PetscBool InRange(PetscReal c)
   return (PetscBool)(fabs(c) >= EXPR_COEFFICIENT_MIN && fabs(c) <= EXPR_COEFFICIENT_MAX);
 }
 
-/* x = coefficient * rest; rest = -1 for a number */
-static PetscReal Split(const ExprBuilder *b, int x, int *rest)
+/* x = coefficient * rest; rest = -1 for a number; 3/y is 3 * (1/y) */
+static PetscReal Split(ExprBuilder *b, int x, int *rest)
 {
-  const ExprNode *node = &b->nodes[x];
+  ExprNode  node = b->nodes[x];
+  PetscReal c;
 
   *rest = x;
-  if (node->op == EXPR_CONST) {
-    *rest = -1;
-    return node->value;
+  switch (node.op) {
+  case EXPR_CONST: *rest = -1; return node.value;
+  case EXPR_NEG:
+    c = Split(b, node.a, rest); /* one level: what a sign stands before has no sign */
+    return -c;
+  case EXPR_MUL:
+    if (!ExprIsNumber(b, node.a, &c)) return 1;
+    *rest = node.b;
+    return c;
+  case EXPR_DIV:
+    if (!ExprIsNumber(b, node.a, &c) || c == 1 || c == 0) return 1; /* 0/0 stays what it is */
+    *rest = ExprIntern(b, EXPR_DIV, ExprNumber(b, 1), node.b, 0);
+    return c;
+  default: return 1;
   }
-  if (node->op == EXPR_NEG) {
-    *rest = node->a;
-    return -1;
-  }
-  if (node->op == EXPR_MUL && b->nodes[node->a].op == EXPR_CONST) {
-    *rest = node->b;
-    return b->nodes[node->a].value;
-  }
-  return 1;
 }
 
 static int Scale(ExprBuilder *b, PetscReal c, int rest)
 {
-  if (rest < 0 || c == 0) return ExprNumber(b, c);
-  if (c == 1) return rest;
-  if (c == -1) {
-    ExprNode node = b->nodes[rest];
+  ExprNode  node;
+  PetscReal k;
 
-    if (node.op == EXPR_SUB) return ExprIntern(b, EXPR_SUB, node.b, node.a, 0);
-    return ExprIntern(b, EXPR_NEG, rest, -1, 0);
+  if (rest < 0 || c == 0) return ExprNumber(b, c);
+  if (c == 1 || b->ierr || b->full) return rest;
+  node = b->nodes[rest];
+  if (node.op == EXPR_DIV && Is(b, node.a, 1)) {
+    rest = ExprIntern(b, EXPR_DIV, ExprNumber(b, fabs(c)), node.b, 0);
+    return c < 0 ? ExprIntern(b, EXPR_NEG, rest, -1, 0) : rest;
   }
+  if (node.op == EXPR_DIV && ExprIsNumber(b, node.b, &k) && k != 0 && InRange(c / k) && fma(c / k, k, -c) == 0) return Scale(b, c / k, node.a); /* 6*(x/3): nothing is rounded */
+  if (c == -1 && node.op == EXPR_SUB) return Subtract(b, node.b, node.a);
+  if (c == -1) return ExprIntern(b, EXPR_NEG, rest, -1, 0);
   return ExprIntern(b, EXPR_MUL, ExprNumber(b, c), rest, 0);
 }
 
@@ -92,6 +102,7 @@ static int Subtract(ExprBuilder *b, int x, int y)
   if (Is(b, y, 0)) return x;
   if (Is(b, x, 0)) return Scale(b, -cy, ry);
   if (cy < 0) return Add(b, x, Scale(b, -cy, ry));
+  if (cx < 0) return Negate(b, Add(b, Scale(b, -cx, rx), y)); /* -x - y = -(x + y): one sign, which goes on to the outside */
   return ExprIntern(b, EXPR_SUB, x, y, 0);
 }
 
@@ -103,6 +114,7 @@ static int Add(ExprBuilder *b, int x, int y)
   if (rx == ry && !PetscIsInfOrNanReal(cx + cy)) return Scale(b, cx + cy, rx);
   if (Is(b, x, 0)) return y;
   if (Is(b, y, 0)) return x;
+  if (cx < 0 && cy < 0) return Negate(b, Add(b, Scale(b, -cx, rx), Scale(b, -cy, ry)));
   if (cy < 0) return ExprIntern(b, EXPR_SUB, x, Scale(b, -cy, ry), 0);
   if (cx < 0) return ExprIntern(b, EXPR_SUB, y, Scale(b, -cx, rx), 0);
   return ExprIntern(b, EXPR_ADD, x, y, 0);
@@ -122,6 +134,8 @@ static int Product(ExprBuilder *b, int x, int y)
   int m, n, p = Base(b, x, &m), q = Base(b, y, &n);
 
   if (p == q && (m > 0) == (n > 0) && PetscAbsInt(m + n) <= EXPR_MAX_POWER) return Power(b, p, m + n);
+  if (b->nodes[x].op == EXPR_DIV && Is(b, b->nodes[x].a, 1)) return Divide(b, y, b->nodes[x].b);
+  if (b->nodes[y].op == EXPR_DIV && Is(b, b->nodes[y].a, 1)) return Divide(b, x, b->nodes[y].b);
   return ExprIntern(b, EXPR_MUL, x, y, 0);
 }
 
@@ -142,22 +156,21 @@ static int Multiply(ExprBuilder *b, int x, int y)
 
 static int Divide(ExprBuilder *b, int x, int y)
 {
-  int       rx, ry, exponent;
+  int       rx, ry;
   PetscReal cx = Split(b, x, &rx), cy = Split(b, y, &ry), c = cx / cy;
 
   if (ry < 0) {
     if (cy == 1) return x;
     if (rx < 0 && cy != 0 && !PetscIsInfOrNanReal(c)) return ExprNumber(b, c);
-    if (fabs(frexp(cy, &exponent)) == 0.5 && InRange(cy)) return Multiply(b, x, ExprNumber(b, 1 / cy)); /* a power of two: exact */
+    if (cx == 0 || (cy != 0 && (!InRange(cx) || !InRange(cy) || !InRange(c)))) return ExprIntern(b, EXPR_DIV, x, y, 0);
     if (cy < 0) return Negate(b, Divide(b, x, ExprNumber(b, -cy)));
-    if (cx < 0 && rx >= 0) return Negate(b, Divide(b, Negate(b, x), y));
-    return ExprIntern(b, EXPR_DIV, x, y, 0);
+    if (rx >= 0 && cy != 0 && fma(c, cy, -cx) == 0) return Scale(b, c, rx); /* 6*x/3, x/4: only where nothing is rounded */
+    return Scale(b, cx, ExprIntern(b, EXPR_DIV, rx < 0 ? ExprNumber(b, 1) : rx, y, 0));
   }
   if (cx == 0) return ExprNumber(b, 0);
   if (!InRange(cx) || !InRange(cy) || !InRange(c)) return ExprIntern(b, EXPR_DIV, x, y, 0);
   if (rx >= 0) return Scale(b, c, ExprIntern(b, EXPR_DIV, rx, ry, 0));
-  rx = ExprIntern(b, EXPR_DIV, ExprNumber(b, fabs(c)), ry, 0);
-  return Scale(b, c < 0 ? -1 : 1, rx);
+  return Scale(b, c, ExprIntern(b, EXPR_DIV, ExprNumber(b, 1), ry, 0));
 }
 
 /* x^n for a whole n, |n| <= EXPR_MAX_POWER */

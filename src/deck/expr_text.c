@@ -77,7 +77,7 @@ static PetscErrorCode WriteNumber(Writer *w, PetscReal value)
     PetscCall(Write(w, value > 0 ? "pi" : "-pi"));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  for (int digits = 1; digits <= 17; digits++) {
+  for (int digits = value == floor(value) && fabs(value) < 1e15 ? 15 : 1; digits <= 17; digits++) { /* 15: whole numbers without an exponent */
     snprintf(s, sizeof s, "%.*g", digits, (double)value);
     if (strtod(s, NULL) == value) break;
   }
@@ -111,6 +111,26 @@ static PetscErrorCode PushPair(Writer *w, const ExprNode *node, int left, const 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* May a coefficient or sign be written before the operation without parentheses? It is read as that of the first factor; what it would be merged
+   with there (a number, a division by a number) must not stand in the way. 3/x takes a sign. */
+static PetscBool TakesCoefficient(TesExpr expr, int k)
+{
+  const ExprNode *node = &expr->nodes[k];
+
+  if (node->op == EXPR_DIV && expr->nodes[node->a].op == EXPR_CONST) return (PetscBool)(expr->nodes[node->a].value != 0);
+  while (node->op == EXPR_MUL || node->op == EXPR_DIV) {
+    if (node->op == EXPR_DIV && expr->nodes[node->b].op == EXPR_CONST) return PETSC_FALSE;
+    node = &expr->nodes[node->a];
+  }
+  return (PetscBool)(node->op != EXPR_CONST);
+}
+
+static PetscBool StartsWithSum(TesExpr expr, int k)
+{
+  while (expr->nodes[k].op == EXPR_MUL || expr->nodes[k].op == EXPR_DIV) k = expr->nodes[k].a;
+  return (PetscBool)(Level(&expr->nodes[k]) == LEVEL_SUM);
+}
+
 static PetscErrorCode Expand(Writer *w, TesExpr expr, const ExprNode *node)
 {
   PetscReal value;
@@ -124,7 +144,7 @@ static PetscErrorCode Expand(Writer *w, TesExpr expr, const ExprNode *node)
   case EXPR_SUB: PetscCall(PushPair(w, node, LEVEL_SUM, " - ", LEVEL_PRODUCT)); break;
   case EXPR_MUL: /* 3*x*y is read as 3*(x*y): coefficients within bounds go to the front */
     value = fabs(expr->nodes[node->a].value);
-    front = (PetscBool)(expr->nodes[node->a].op == EXPR_CONST && value >= EXPR_COEFFICIENT_MIN && value <= EXPR_COEFFICIENT_MAX);
+    front = (PetscBool)(expr->nodes[node->a].op == EXPR_CONST && value >= EXPR_COEFFICIENT_MIN && value <= EXPR_COEFFICIENT_MAX && TakesCoefficient(expr, node->b));
     PetscCall(PushPair(w, node, LEVEL_PRODUCT, "*", front ? LEVEL_PRODUCT : LEVEL_FACTOR));
     break;
   case EXPR_DIV: PetscCall(PushPair(w, node, LEVEL_PRODUCT, "/", LEVEL_FACTOR)); break;
@@ -133,8 +153,9 @@ static PetscErrorCode Expand(Writer *w, TesExpr expr, const ExprNode *node)
     PetscCall(Push(w, NULL, -1, (int)node->value));
     PetscCall(Push(w, NULL, node->a, LEVEL_ATOM));
     break;
-  case EXPR_NEG:
-    PetscCall(Push(w, NULL, node->a, LEVEL_PRODUCT));
+  case EXPR_NEG: /* in -(x - y)*z the sign would be read as that of the difference */
+    front = (PetscBool)(TakesCoefficient(expr, node->a) && (Level(&expr->nodes[node->a]) == LEVEL_SUM || !StartsWithSum(expr, node->a)));
+    PetscCall(Push(w, NULL, node->a, front ? LEVEL_PRODUCT : LEVEL_FACTOR));
     PetscCall(Push(w, "-", 0, 0));
     break;
   default:
