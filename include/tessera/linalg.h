@@ -97,8 +97,9 @@ typedef struct _p_TesKronSum *TesKronSum;
   TesKronSumSolve  - g = (sum_d A_d + shift)^{-1} rhs, with one step of iterative refinement
   TesKronSumApply  - y = (sum_d A_d + shift) g
   TesKronSumShift  - change the shift (cheap)
-  TesKronSumInfo   - worst condition of the eigenvector matrices and smallest |eigenvalue| of the whole operator. If a condition exceeds 1e8, the solve goes
-                     by the real Schur form (dim 1 and 2) or fails with TES_ERR_NUMBERS saying so (dim 3)
+  TesKronSumInfo   - worst condition of the eigenvector matrices and smallest |eigenvalue| of the whole operator. If a condition exceeds 1e8 (dim 2: or
+                     their product 1e12), the solve goes by the real Schur form (dim 1 and 2) or fails with TES_ERR_NUMBERS saying so (dim 3). A solve fails with
+                     TES_ERR_NUMBERS as well where the smallest |eigenvalue| is below eps times the largest
 @*/
 PetscErrorCode TesKronSumCreate(PetscInt dim, const PetscInt r[], const PetscReal *const a[], PetscReal shift, TesKronSum *solver);
 PetscErrorCode TesKronSumShift(TesKronSum solver, PetscReal shift);

@@ -4,7 +4,7 @@
      A = U d V'   is   A' = V d U'  : the two factors change places and nothing is transposed;
      A = Q R      is   A' = R' Q'   : an LQ factorization (dgelqf) of what lies in memory.
    Only the linear solve moves data (its right-hand sides). Not collective; cost as LAPACK's. */
-#include "lapack.h"
+#include "linalg_impl.h"
 
 #include <float.h>
 #include <tessera/linalg.h>

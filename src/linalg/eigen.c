@@ -3,7 +3,7 @@
    dgeev scales each eigenvector to 2-norm 1 and stores a conjugate pair as two real columns, Re v and Im v. With W the matrix of these columns, the columns
    of pairs multiplied by sqrt 2, the complex eigenvector matrix is V = W Q with Q unitary: [v, conj v] = sqrt 2 [Re v, Im v] (1/sqrt 2) [[1, 1], [i, -i]].
    So cond(V) = cond(W): a real singular value decomposition gives the condition of the complex matrix. Cost 25 n^3 (dgeev) + 8/3 n^3. */
-#include "lapack.h"
+#include "linalg_impl.h"
 
 #include <tessera/linalg.h>
 

@@ -10,7 +10,7 @@
    Cost of compress per unit of q rows, n = prod of local sizes: 2 q n r_0 (1 + r_1/n_0 + ...) + 2 q prod r flops, and prod r additions in the tree. So a unit should have
    at least 16 rows (fewer rows suffice in 3D for the first product, but the tree then moves one core per few rows): with units of one row the
    2D products are matrix-vector products at memory speed. Memory: two buffers of one unit and the cores of the tree. */
-#include "lapack.h"
+#include "linalg_impl.h"
 
 #include <tessera/linalg.h>
 #include <tessera/sum.h>

@@ -1,5 +1,7 @@
 #pragma once
-/* The BLAS and LAPACK routines that this room calls. PETSc's header lacks several (dgesdd, dgesvx, dtrsyl), so the room declares what it uses,
+/* Shared inside the room: the BLAS and LAPACK routines that it calls, and helpers that other rooms do not need.
+
+   PETSc's header lacks several (dgesdd, dgesvx, dtrsyl), so the room declares what it uses,
    with PETSc's integer and name mangling. Arrays are column-major; a row-major [rows][columns] array is the column-major transpose. */
 #include <tessera/base.h>
 
@@ -59,6 +61,10 @@ void TesTransposeSmall(PetscInt rows, PetscInt columns, const PetscReal *a, Pets
 /* TesGemm with leading dimensions: a slice of columns of a larger row-major matrix takes part without a copy */
 PetscErrorCode TesGemmStrided(PetscBool ta, PetscBool tb, PetscInt m, PetscInt n, PetscInt k, PetscReal alpha, const PetscReal *a, PetscInt lda, const PetscReal *b,
                               PetscInt ldb, PetscReal beta, PetscReal *c, PetscInt ldc);
+
+/* out = beta out + (m along dimension `which` of in) */
+PetscErrorCode TesModeProductAdd(PetscInt dim, const PetscInt64 n[], PetscInt which, PetscInt rows, const PetscReal *m, const PetscReal *in, PetscReal beta,
+                                 PetscReal *out);
 
 /* eigen-decomposition as dgeev gives it: columns of a pair hold the real and the imaginary part; v column-major [n][n]; see eigen.c */
 PetscErrorCode TesEigenPacked(PetscInt n, const PetscReal *a, PetscReal *wr, PetscReal *wi, PetscReal *v, PetscReal *cond_v);
