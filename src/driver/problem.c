@@ -34,7 +34,7 @@ PetscErrorCode ProblemCreate(MPI_Comm comm, TesDeck deck, const TesProblemKind *
     PetscCall(TesDeckRead(deck, 2, tables));
   }
   if (p->options.output.fields && !p->kind->keeps_fields)
-    PetscCall(TesDeckComplainKey(deck, "output.fields", "has no effect: kind %s keeps no fields", p->kind->name));
+    PetscCall(TesDeckComplainKey(deck, "output.fields", "without effect: kind %s keeps no fields", p->kind->name));
   /* physics is looked at only when every key is a value of the right kind */
   PetscCall(TesDeckComplaints(deck, &complaints, NULL));
   if (!complaints && p->kind->check) PetscCall(p->kind->check(p));
