@@ -136,11 +136,12 @@ endif()
 # ---- HDF5, the parallel one. The plain module `hdf5` may be serial; sites whose HDF5 has no pkg-config file are searched by CMake's own
 # module (HDF5_ROOT), among others the HDF5 that PETSc has downloaded. ----
 foreach(module hdf5-openmpi hdf5-mpich hdf5-mpi hdf5)
-  if(NOT HDF5_ROOT AND NOT DEFINED ENV{HDF5_ROOT} AND NOT DEFINED ENV{HDF5_DIR} AND NOT TES_HDF5_FOUND)
+  if(NOT HDF5_ROOT AND NOT DEFINED ENV{HDF5_ROOT} AND NOT DEFINED ENV{HDF5_DIR})
     pkg_check_modules(TES_HDF5 QUIET IMPORTED_TARGET GLOBAL ${module})
     if(TES_HDF5_FOUND)
       set(TES_HDF5_MODULE ${module} CACHE INTERNAL "pkg-config module of HDF5")
       message(STATUS "${module} ${TES_HDF5_VERSION}: ${TES_HDF5_LIBDIR}")
+      break() # not asked of the loop's condition: the cache of an earlier configuration would skip making the target
     endif()
   endif()
 endforeach()
