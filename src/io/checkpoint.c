@@ -142,9 +142,9 @@ static PetscErrorCode DeclareHeader(TesFile file, PetscInt64 step, const TesProv
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Declare(TesCheckpoints c, TesFile file, PetscInt64 step, TesStateFunction describe, void *ctx, const TesProvenance *provenance)
+static PetscErrorCode Declare(MPI_Comm comm, TesFile file, PetscInt64 step, TesStateFunction describe, void *ctx, const TesProvenance *provenance)
 {
-  struct _p_TesState state = {.ops = &save_ops, .comm = c->comm, .impl = file};
+  struct _p_TesState state = {.ops = &save_ops, .comm = comm, .impl = file};
   TesProvenance      mine  = *provenance;
 
   PetscFunctionBegin;
@@ -172,23 +172,40 @@ static PetscErrorCode DropOldest(TesCheckpoints c, PetscInt64 step)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode SaveTo(MPI_Comm comm, const char path[], const char fault_point[], PetscInt64 step, TesStateFunction describe, void *ctx,
+                             const TesProvenance *provenance, PetscInt64 *bytes, PetscReal *seconds)
+{
+  TesFile        file = NULL;
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  PetscCall(TesFileCreate(comm, path, fault_point, &file));
+  ierr = Declare(comm, file, step, describe, ctx, provenance);
+  ierr = TesAgree(comm, ierr);
+  if (!ierr) ierr = TesFileCommit(file, bytes, seconds);
+  PetscCall(TesFileDestroy(&file));
+  PetscCall(ierr);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesStateSave(MPI_Comm comm, const char path[], PetscInt64 step, TesStateFunction describe, void *ctx, const TesProvenance *provenance)
+{
+  PetscFunctionBegin;
+  PetscCall(SaveTo(comm, path, "post", step, describe, ctx, provenance, NULL, NULL));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode TesCheckpointsSave(TesCheckpoints c, PetscInt64 step, TesStateFunction describe, void *ctx, const TesProvenance *provenance, PetscInt64 *bytes,
                                   PetscReal *seconds)
 {
   char           path[PETSC_MAX_PATH_LEN];
-  TesFile        file = NULL;
   PetscErrorCode ierr = PETSC_SUCCESS;
 
   PetscFunctionBegin;
   PetscCall(PetscSNPrintf(path, sizeof path, "%s/%06lld.h5", c->folder, (long long)step));
   if (c->rank == 0) ierr = TesMakeFolder(c->folder);
   PetscCall(TesAgree(c->comm, ierr));
-  PetscCall(TesFileCreate(c->comm, path, "ckpt", &file));
-  ierr = Declare(c, file, step, describe, ctx, provenance);
-  ierr = TesAgree(c->comm, ierr);
-  if (!ierr) ierr = TesFileCommit(file, bytes, seconds);
-  PetscCall(TesFileDestroy(&file));
-  PetscCall(ierr);
+  PetscCall(SaveTo(c->comm, path, "ckpt", step, describe, ctx, provenance, bytes, seconds));
   if (c->rank == 0) ierr = DropOldest(c, step);
   PetscCall(TesAgree(c->comm, ierr));
   PetscFunctionReturn(PETSC_SUCCESS);
