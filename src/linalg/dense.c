@@ -171,6 +171,26 @@ PetscErrorCode TesQR(PetscInt rows, PetscInt columns, const PetscReal *a, PetscR
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode TesFactorBeside(PetscInt rows, PetscInt columns, PetscInt extra, PetscReal *a, PetscReal *r, PetscReal *qtb)
+{
+  const PetscInt width = columns + extra;
+  TesBlasInt     m, n;
+  PetscReal     *tau;
+
+  PetscFunctionBegin;
+  PetscCheck(rows >= columns, PETSC_COMM_SELF, PETSC_ERR_ARG_SIZ, "QR of %" PetscInt_FMT " x %" PetscInt_FMT, rows, columns);
+  PetscCall(PetscBLASIntCast(width, &m));
+  PetscCall(PetscBLASIntCast(rows, &n));
+  PetscCall(PetscMalloc1(width, &tau));
+  PetscCall(FactorLQ(m, n, a, tau, PETSC_FALSE));
+  for (PetscInt i = 0; i < columns; i++) {
+    for (PetscInt j = 0; j < columns; j++) r[(size_t)i * columns + j] = j < i ? 0 : a[(size_t)i * width + j];
+    for (PetscInt j = 0; j < extra; j++) qtb[(size_t)i * extra + j] = a[(size_t)i * width + columns + j];
+  }
+  PetscCall(PetscFree(tau));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode TesNullSpace(PetscInt rows, PetscInt n, const PetscReal *e, PetscReal *z)
 {
   TesBlasInt bn, br, lwork, info;

@@ -68,3 +68,6 @@ PetscErrorCode TesModeProductAdd(PetscInt dim, const PetscInt64 n[], PetscInt wh
 
 /* eigen-decomposition as dgeev gives it: columns of a pair hold the real and the imaginary part; v column-major [n][n]; see eigen.c */
 PetscErrorCode TesEigenPacked(PetscInt n, const PetscReal *a, PetscReal *wr, PetscReal *wi, PetscReal *v, PetscReal *cond_v);
+
+/* QR of a [rows][columns + extra] (destroyed), rows >= columns: r [columns][columns] of the leading columns, qtb [columns][extra] = Q' times the extra columns */
+PetscErrorCode TesFactorBeside(PetscInt rows, PetscInt columns, PetscInt extra, PetscReal *a, PetscReal *r, PetscReal *qtb);
