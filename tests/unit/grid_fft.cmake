@@ -1,0 +1,2 @@
+tes_add_test(unit/grid RANKS 1 2 3 4 LABELS unit CALLS grid)
+tes_add_test(unit/field RANKS 1 2 3 4 7 LABELS unit CALLS grid)
