@@ -338,7 +338,10 @@ PetscErrorCode TesFileCommit(TesFile file, PetscInt64 *bytes, PetscReal *seconds
   ierr = Stages(file, &fd, piece);
   CloseIf(&fd);
   PetscCall(PetscFree(piece));
-  if (ierr && file->rank == 0) (void)unlink(file->part);
+  if (ierr) { /* every error of Stages is known to all ranks: when any of them goes on, the .part is gone */
+    if (file->rank == 0) (void)unlink(file->part);
+    PetscCallMPI(MPI_Barrier(file->comm));
+  }
   PetscCall(ierr);
   if (bytes) *bytes = file->bytes;
   if (seconds) {

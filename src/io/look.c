@@ -192,7 +192,7 @@ static PetscErrorCode ReadStretch(const TesLook *l, int axis, PetscInt64 inner, 
   hid_t      file_space, memory_space;
 
   PetscFunctionBegin;
-  for (int d = axis; d >= 0; d--) {
+  for (int d = axis; d >= 0 && l->n_axes; d--) {
     start[d] = (hsize_t)(rest % (PetscInt64)l->shape[d]);
     rest /= (PetscInt64)l->shape[d];
     count[d] = d == axis ? (hsize_t)(n / inner) : 1;
