@@ -7,9 +7,9 @@
    A DGEMM may round a row differently when the number of rows changes. Therefore each product runs over the rows of one unit, whatever the rank owns:
    the same shapes, hence the same bits, for every rank count.
 
-   Cost of compress per unit of q rows, n = prod of local sizes: 2 q n r_0 (1 + r_1/n_0 + ...) + 2 q prod r flops, and prod r additions in the tree. So a unit should have
-   at least 16 rows (fewer rows suffice in 3D for the first product, but the tree then moves one core per few rows): with units of one row the
-   2D products are matrix-vector products at memory speed. Memory: two buffers of one unit and the cores of the tree. */
+   Cost of compress per unit of q rows, n = prod of local sizes: 2 q n r_0 (1 + r_1/n_0 + ...) + 2 q prod r flops, and prod r additions in the tree. Below about 32 rows per
+   unit in 2D and 8 in 3D the additions and the narrow products cost more than half the rate (tests/bench/bench_mode_product.md: 0.65 of DGEMM at 64 rows, 0.2 with 3D
+   units of one row). Memory: two buffers of one unit and the cores of the tree. */
 #include "linalg_impl.h"
 
 #include <tessera/linalg.h>
