@@ -121,7 +121,7 @@ typedef struct {
   PetscReal prune;          /* 1e-24, relative to max s */
 } TesEvidenceOptions;
 
-/* State of the fixed point between iterations: checkpoint iteration, sigma and s to go on with the same bits; the rest is recomputed. */
+/* State of the fixed point between iterations: checkpoint it to go on with the same bits (an iteration reads iteration, sigma and s; the rest describes the last one). */
 typedef struct {
   PetscInt   iteration;
   PetscReal  sigma;
