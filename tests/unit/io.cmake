@@ -1,2 +1,5 @@
 tes_add_test(unit/file RANKS 1 2 3 4 LABELS unit CALLS io)
 tes_add_test(unit/checkpoint RANKS 1 2 3 4 LABELS unit CALLS io)
+tes_add_test(unit/series RANKS 1 2 3 LABELS unit CALLS io)
+tes_add_test(unit/report RANKS 1 2 3 LABELS unit CALLS io)
+tes_add_test(unit/compare RANKS 1 2 3 LABELS unit CALLS io)
