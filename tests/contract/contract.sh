@@ -14,7 +14,8 @@ trap 'status=$?; umount "$work/disk" 2>/dev/null; [ $status = 0 ] || [ $status =
 cd "$work" || exit 1
 
 fail() { echo "FAILED: $*" >&2; for f in "$work"/*.err "$work"/*/run.log; do [ -s "$f" ] && { echo "--- $f"; tail -n 15 "$f"; } >&2; done; exit 1; }
-ranks() { n=$1; shift; timeout -k 5 "${LIMIT:-120}" mpirun -n "$n" --mca odls_base_sigkill_timeout 60 "$@"; }
+# mpirun waits this grace time out whenever a rank ends with a code that is not 0, even if all ranks are gone: keep it short
+ranks() { n=$1; shift; timeout -k 5 "${LIMIT:-120}" mpirun -n "$n" --mca odls_base_sigkill_timeout "${GRACE:-1}" "$@"; }
 # tessera N FOLDER [options]: run the deck on N ranks, message to FOLDER.err
 tessera() { local n=$1 to=$2; shift 2; ranks "$n" "$program" run "$deck" --output "$to" --quiet "$@" 2>>"$work/$to.err"; }
 want() { # want CODE WHAT command...
@@ -81,7 +82,7 @@ case_kill_verify() { kill_at ckpt.verify 0 1; }
 case_kill_rename() { kill_at ckpt.rename 0 2; }
 case_kill_step() { kill_at step 1 2; }
 signal_once() {
-    TES_FAULT="pause@step,step=2" tessera 2 "cut$1" & local job=$!
+    TES_FAULT="pause@step,step=2" GRACE=6 tessera 2 "cut$1" & local job=$!
     for _ in $(seq 200); do [ -e "cut$1/status" ] && [ "$(steps_of "cut$1")" -ge 0 ] 2>/dev/null && break; sleep 0.05; done
     sleep 0.7
     pkill -"$1" -f "^mpirun.*--output cut$1 " ; wait $job; local got=$?
