@@ -165,7 +165,7 @@ PetscErrorCode TesPlotCurves(TesPlotter *p, TesFigureSort sort, int n, const Tes
   Axes(p, sort, &extent, log_x, log_y);
   if (sort == TES_FIGURE_STEMS && extent.drawn && extent.low[1] < 0) fprintf(p->script, "set xzeroaxis lt 1 lc rgb '#808080'\n");
   if (n > 8) fprintf(p->script, "set key outside right top vertical samplen 1.5 font ',16'\n");
-  else fprintf(p->script, "set key tmargin center horizontal samplen 2 font ',19'\n");
+  else if (n > 1) fprintf(p->script, "set key at graph 0.5,1.015 center bottom horizontal samplen 2 font ',19'\nset title offset 0,1.2\nset tmargin 5\n"); /* between title and frame */
   fprintf(p->script, "plot ");
   for (int i = 0; i < n; i++) {
     fprintf(p->script, "%s'd%d' binary format='%%float64%%float64%%float64' using 1:2%s ", i ? ", " : "", number[i], sort == TES_FIGURE_POINTS && errors[i] ? ":3" : "");
@@ -264,7 +264,7 @@ PetscErrorCode TesPlotFigureOfCurves(TesPlotter *p, hid_t file, const TesFigure 
     fprintf(p->script, " noenhanced font ',24'\n");
     TesPlotterText(p, "set xlabel", figure->x_label ? figure->x_label : b->has_x ? b->x.label : "index");
     fprintf(p->script, " noenhanced\n");
-    TesPlotterText(p, "set ylabel", figure->y_label ? figure->y_label : b->column[0].label);
+    TesPlotterText(p, "set ylabel", figure->y_label ? figure->y_label : b->n_curves == 1 ? b->column[0].label : "");
     fprintf(p->script, " noenhanced\n");
     if (alone) b->legend[0][0] = 0;
     ierr = TesPlotCurves(p, figure->sort, b->n_curves, b->curve, figure->log_x, figure->log_y);

@@ -128,9 +128,9 @@ static PetscErrorCode Plane(TesPlotter *p, const TesPlotField *f, PetscInt compo
     Label(p, "set label 1", figure->title ? figure->title : "", "at screen 0.5,0.96 center font ',26'");
     fprintf(p->script, "set object 1 rectangle from %.17g,%.17g to %.17g,%.17g front fillstyle empty border rgb 'black' linewidth 1.5\n", (double)detail.lower[0], (double)detail.lower[1],
             (double)detail.upper[0], (double)detail.upper[1]);
-    PetscCall(Map(p, &scale, &whole, heading, AxisLabel(f, &scale, 0), AxisLabel(f, &scale, 1), (PetscReal[]){0.06, 0.46, 0.12, 0.86}, PETSC_FALSE));
+    PetscCall(Map(p, &scale, &whole, heading, AxisLabel(f, &scale, 0), AxisLabel(f, &scale, 1), (PetscReal[]){0.07, 0.46, 0.12, 0.86}, PETSC_FALSE));
     fprintf(p->script, "unset object 1\nunset label 1\n");
-    PetscCall(Map(p, &scale, &detail, "the framed part, every point", AxisLabel(f, &scale, 0), "", (PetscReal[]){0.51, 0.90, 0.12, 0.86}, PETSC_TRUE));
+    PetscCall(Map(p, &scale, &detail, "the framed part, every point", AxisLabel(f, &scale, 0), "", (PetscReal[]){0.52, 0.90, 0.12, 0.86}, PETSC_TRUE));
     fprintf(p->script, "unset multiplot\n");
     PetscCall(TesPlotRasterFree(&detail));
   }
@@ -141,7 +141,7 @@ static PetscErrorCode Plane(TesPlotter *p, const TesPlotField *f, PetscInt compo
 static PetscErrorCode Slices(TesPlotter *p, const TesPlotField *f, PetscInt component, const TesFigure *figure)
 {
   static const int       fast[3] = {0, 0, 1}, slow[3] = {1, 2, 2}, fixed[3] = {2, 1, 0};
-  static const PetscReal place[3][4] = {{0.05, 0.315, 0.14, 0.82}, {0.36, 0.625, 0.14, 0.82}, {0.67, 0.935, 0.14, 0.82}};
+  static const PetscReal place[3][4] = {{0.06, 0.30, 0.14, 0.82}, {0.365, 0.605, 0.14, 0.82}, {0.67, 0.91, 0.14, 0.82}};
   TesPlotRaster          slice[3];
   Scale                  scale;
   PetscReal              min = 0, max = 0, least = 0;

@@ -92,7 +92,7 @@ PetscErrorCode TesPlotterBegin(TesPlotter *p, int width, int height)
           "else { set terminal png truecolor enhanced size %d,%d font 'DejaVuSans,20' linewidth 2 }\n",
           width, height, width, height);
   fprintf(p->script, "set encoding utf8\nset output 'out.png'\nset border linewidth 1\nset tics scale 0.7\nset key noenhanced\n"
-                     "set style line 100 lc rgb '#d8d8d8' lw 0.5\n");
+                     "if (GPVAL_VERSION >= 5.2) { set minussign }\nset style line 100 lc rgb '#d8d8d8' lw 0.5\n");
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
