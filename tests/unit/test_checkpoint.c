@@ -171,7 +171,7 @@ static PetscErrorCode RestoreIs(MPI_Comm comm, const char folder[], PetscInt64 s
 
 static PetscBool Exists(const char folder[], const char name[])
 {
-  char path[PETSC_MAX_PATH_LEN];
+  char path[2 * PETSC_MAX_PATH_LEN];
 
   snprintf(path, sizeof path, "%s/%s", folder, name);
   return (PetscBool)(access(path, F_OK) == 0);
@@ -180,7 +180,7 @@ static PetscBool Exists(const char folder[], const char name[])
 /* Rank 0 damages a file: flips one bit, or cuts it (cut >= 0). */
 static PetscErrorCode Damage(const char folder[], const char name[], long at, long cut)
 {
-  char path[PETSC_MAX_PATH_LEN], byte;
+  char path[2 * PETSC_MAX_PATH_LEN], byte;
   int  fd;
 
   PetscFunctionBegin;
