@@ -82,7 +82,7 @@ case_kill_verify() { kill_at ckpt.verify 0 1; }
 case_kill_rename() { kill_at ckpt.rename 0 2; }
 case_kill_step() { kill_at step 1 2; }
 signal_once() {
-    TES_FAULT="pause@step,step=2" GRACE=6 tessera 2 "cut$1" & local job=$!
+    TES_FAULT="pause@step,count=0" GRACE=6 tessera 2 "cut$1" & local job=$!
     for _ in $(seq 200); do [ -e "cut$1/status" ] && [ "$(steps_of "cut$1")" -ge 0 ] 2>/dev/null && break; sleep 0.05; done
     sleep 0.7
     pkill -"$1" -f "^mpirun.*--output cut$1 " ; wait $job; local got=$?
@@ -134,7 +134,7 @@ case_all_damaged() {
     ls -lR --time-style=full-iso cut/checkpoint >after; cmp -s before after || fail "the damaged generations were touched"
 }
 small_disk() { # a disk that holds about one checkpoint
-    reference 1; local size; size=$(stat -c %s "$(newest whole)"); mkdir disk
+    reference 1; size=$(stat -c %s "$(newest whole)"); mkdir disk
     mount -t tmpfs -o "size=$((2 * size + 49152))" tmpfs disk 2>/dev/null || { echo "no mount here: skipped"; exit 77; }
     dd if=/dev/zero of=disk/ballast bs=1024 count=$((size / 1024)) 2>/dev/null
 }
