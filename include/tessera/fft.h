@@ -30,8 +30,10 @@ typedef struct _p_TesFFT *TesFFT;
   Output Parameter:
 . fft - the plan; destroy with TesFFTDestroy
 
+  Note: r2r forward is the kind named, backward its inverse (DCT2 <-> DCT3, DST2 <-> DST3).
   Note: the slowest dimension is split by FFTW's block rule on input and output alike (TesFFTInput, TesFFTOutput give the partitions over its rows). In 1-D, c2c is split
-  over the points; r2c and r2r in 1-D and sizes too small for the ranks work on fewer ranks (the rest own no rows).
+  over the points; r2c and r2r in 1-D, boxes with one dimension of more than one point, and sizes
+  too small for the ranks work on fewer ranks (the rest own no rows). Same bits in every run on the same number of ranks; to rounding between rank counts.
 @*/
 PetscErrorCode      TesFFTCreate(MPI_Comm comm, TesFFTType type, PetscInt dim, const PetscInt64 n[], const TesR2RKind kinds[], TesFFT *fft);
 PetscErrorCode      TesFFTDestroy(TesFFT *fft);
@@ -39,6 +41,7 @@ const TesPartition *TesFFTInput(TesFFT fft);  /* rows of the slowest dimension; 
 const TesPartition *TesFFTOutput(TesFFT fft);
 PetscInt64          TesFFTInputRow(TesFFT fft);  /* reals per row on input (c2c: 2 per point) */
 PetscInt64          TesFFTOutputRow(TesFFT fft); /* reals per row on output */
+PetscReal           TesFFTScale(TesFFT fft);     /* what backward after forward multiplies by: the number of points; r2r: 2 (n - 1), 2 (n + 1) or 2 n per dimension */
 
 /*@
   TesFFTForward, TesFFTBackward - transform; arrays are packed (no FFTW padding), row-major, x fastest; in and out may not overlap; in is left untouched
@@ -50,15 +53,18 @@ PetscErrorCode TesFFTBackward(TesFFT fft, const PetscReal *in, PetscReal *out);
 
 /*@
   TesRedistribute - move rows of `width` reals from one partition of the same n to another
+  TesRedistributePieces - the same in messages of at most `limit` reals (TesRedistribute: 2^27, as MPI counts are 32-bit)
 
-  Collective
+  Collective; in and out may not overlap
 @*/
 PetscErrorCode TesRedistribute(MPI_Comm comm, const TesPartition *from, const TesPartition *to, PetscInt64 width, const PetscReal *in, PetscReal *out);
+PetscErrorCode TesRedistributePieces(MPI_Comm comm, const TesPartition *from, const TesPartition *to, PetscInt64 width, const PetscReal *in, PetscReal *out, PetscInt64 limit);
 
 /*@
   TesTranspose - global transpose of an n0 x n1 array of blocks of `width` reals: in[rows of n0][n1][width] -> out[rows of n1][n0][width]
+  TesTransposePieces - the same in messages of at most `limit` reals
 
-  Collective
+  Collective; in and out may not overlap
 
   Input Parameters:
 + comm - the communicator
@@ -67,6 +73,7 @@ PetscErrorCode TesRedistribute(MPI_Comm comm, const TesPartition *from, const Te
 - width - reals per element
 @*/
 PetscErrorCode TesTranspose(MPI_Comm comm, const TesPartition *rows, const TesPartition *cols, PetscInt64 width, const PetscReal *in, PetscReal *out);
+PetscErrorCode TesTransposePieces(MPI_Comm comm, const TesPartition *rows, const TesPartition *cols, PetscInt64 width, const PetscReal *in, PetscReal *out, PetscInt64 limit);
 
 /* ---- on one rank: replicated short lines ---- */
 
