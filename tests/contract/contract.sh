@@ -134,18 +134,18 @@ case_all_damaged() {
     ls -lR --time-style=full-iso cut/checkpoint >after; cmp -s before after || fail "the damaged generations were touched"
 }
 small_disk() { # a disk that holds about one checkpoint
-    reference 1; size=$(stat -c %s "$(newest whole)"); mkdir disk
-    mount -t tmpfs -o "size=$((2 * size + 49152))" tmpfs disk 2>/dev/null || { echo "no mount here: skipped"; exit 77; }
+    reference 1; size=$(stat -c %s "$(newest whole)"); small=$((2 * size + 49152)); mkdir disk
+    mount -t tmpfs -o "size=$small" tmpfs disk 2>/dev/null || { echo "no mount here: skipped"; exit 77; }
     dd if=/dev/zero of=disk/ballast bs=1024 count=$((size / 1024)) 2>/dev/null
 }
 case_full_disk() {
     small_disk
     for n in 1 2 3 4 8; do
-        rm -rf disk/cut; dd if=/dev/zero of=disk/ballast bs=1024 count=$((size / 1024)) 2>/dev/null; : > full.err
+        rm -rf disk/cut disk/ballast; mount -o "remount,size=$small" disk; dd if=/dev/zero of=disk/ballast bs=1024 count=$((size / 1024)) 2>/dev/null; : > full.err
         LIMIT=30 ranks $n "$program" run "$deck" --output disk/cut --quiet --set checkpoint.every_steps=1 --set checkpoint.keep=4 2>full.err; local got=$?
         [ $got = 3 ] || fail "full disk on $n ranks: exit $got, wanted 3: $(cat full.err)"
         says full.err "No space left"; ls disk/cut/checkpoint/*.part 2>/dev/null && fail "a .part was left"
-        rm -f disk/ballast; LIMIT=60 ranks $n "$program" run "$deck" --output disk/cut --quiet --restart --set checkpoint.every_steps=1000000 --set checkpoint.keep=1 2>full.err || fail "restart on $n ranks after space was made: $(cat full.err)"
+        rm -f disk/ballast; mount -o "remount,size=$((20 * small))" disk; LIMIT=60 ranks $n "$program" run "$deck" --output disk/cut --quiet --restart --set checkpoint.every_steps=1000000 --set checkpoint.keep=1 2>full.err || fail "restart on $n ranks after space was made: $(cat full.err)"
         agree whole disk/cut
     done
 }
