@@ -1,29 +1,58 @@
 #!/usr/bin/env bash
-# Install what tessera stands on (Debian 12). Needs root or sudo only if something is missing; otherwise prints the line to run.
+# Install what tessera needs on Debian 12 (and its relatives): as root or through sudo; otherwise print the line to run and exit with 1. Does nothing,
+# and asks for nothing, when everything is there.
+#
 #   bash jobscripts/install_dependencies.sh
+#
+# At a site with libraries of its own (PETSC_DIR is set) nothing is installed: CMake says what is missing.
 set -u
-packages="build-essential cmake pkg-config libopenmpi-dev openmpi-bin libpetsc-real-dev libslepc-real-dev libfftw3-dev libfftw3-mpi-dev
-libhdf5-openmpi-dev hdf5-tools libyaml-dev libopenblas-pthread-dev librandom123-dev zlib1g-dev gnuplot-nox python3-h5py"
 
-if ! command -v dpkg-query >/dev/null 2>&1; then
-    echo "This is no Debian: install MPI, PETSc and SLEPc (real), FFTW with MPI, parallel HDF5, libyaml, an optimised BLAS, Random123 and zlib by your site's means." >&2
+# One word per package; alternatives, any of which will do, are separated by | and the first is installed.
+packages='build-essential cmake pkg-config libopenmpi-dev openmpi-bin libpetsc-real-dev libslepc-real-dev libfftw3-dev libfftw3-mpi-dev
+libhdf5-openmpi-dev hdf5-tools libyaml-dev libopenblas-pthread-dev|libopenblas-openmp-dev|libopenblas-serial-dev librandom123-dev zlib1g-dev
+gnuplot-nox|gnuplot-qt|gnuplot-x11 python3-h5py'
+
+say() { printf '%s\n' "tessera: $*" >&2; }
+
+if [ -n "${PETSC_DIR:-}" ]; then
+    say "PETSC_DIR is set: using this site's libraries, nothing is installed"
     exit 0
 fi
-missing=
-for package in $packages; do
-    dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
-done
-[ -n "$missing" ] || exit 0
+if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+    say "this is not a Debian system: install Open MPI, PETSc and SLEPc (real, double), FFTW with MPI, parallel HDF5, libyaml, OpenBLAS,"
+    say "Random123, zlib, gnuplot and CMake by its own means (or set PETSC_DIR); CMake says what it does not find"
+    exit 0
+fi
 
-# shellcheck disable=SC2086  # a list of words
+is_installed() { case $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) in installed) return 0 ;; *) return 1 ;; esac; }
+
+missing=()
+for word in $packages; do
+    found=no
+    for package in ${word//|/ }; do
+        if is_installed "$package"; then found=yes; fi
+    done
+    [ $found = yes ] || missing+=("${word%%|*}")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+update=(apt-get -o DPkg::Lock::Timeout=300 update)
+install=(apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "${missing[@]}")
 if [ "$(id -u)" = 0 ]; then
-    as_root=
-elif sudo -n true 2>/dev/null; then
-    as_root=sudo
+    as_root=(env)
+elif command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+    as_root=(sudo env) # with a terminal it may ask for the password
 else
-    echo "Packages are missing and you are not root. Run:" >&2
-    echo "  sudo apt-get update && sudo apt-get install --no-install-recommends -y$missing" >&2
+    say "these packages are missing; a user who may install them runs:"
+    printf '%s\n' "  apt-get update && apt-get install --yes --no-install-recommends ${missing[*]}" >&2
     exit 1
 fi
-$as_root apt-get -o DPkg::Lock::Timeout=300 update -q || exit 1
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install --no-install-recommends -y -q $missing
+say "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+# A list that cannot be renewed may still do: the installation decides.
+"${as_root[@]}" DEBIAN_FRONTEND=noninteractive "${update[@]}" >&2 || say "apt-get update failed; trying with the lists that are there"
+if ! "${as_root[@]}" DEBIAN_FRONTEND=noninteractive "${install[@]}" >&2; then
+    say "the installation failed; by hand:"
+    printf '%s\n' "  apt-get update && apt-get install --yes --no-install-recommends ${missing[*]}" >&2
+    exit 1
+fi

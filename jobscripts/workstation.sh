@@ -1,56 +1,80 @@
 #!/usr/bin/env bash
-# Install, build, run a deck on the cores of this machine, draw its figures. Called again it goes on, or shows the finished report.
+# One command from a fresh clone to results: install what is missing, build, run on all cores, draw.
 #
-#   bash jobscripts/workstation.sh DECK [options of tessera run]
+#   bash jobscripts/workstation.sh DECK [options of `tessera run`] [-- PETSc options]
 #
-# Ctrl-C or TERM asks the run for a checkpoint (mpirun itself would kill the ranks after a second) and ends with 75.
-# TESSERA_BUILD: build folder (default: build beside this script's folder); TESSERA_RANKS: number of ranks (default: the cores present);
-# TESSERA: the program (default: tessera of the build folder).
+# Called again it goes on where the last call stopped, or shows the report of the finished run (--force starts afresh). Ctrl-C stops after the present
+# step and leaves a checkpoint. Works from any directory; a relative DECK is taken from the current one, results go to the current one.
+#
+# Exit code: that of the run (0 done, 2 mistake in the deck, 3 disk or files, 4 numbers, 70 our bug, 75 stopped with a checkpoint).
+# Settings in the environment: TESSERA_RANKS (default: all cores), TESSERA_BUILD, TESSERA_NO_INSTALL=1; the others are named in common.sh.
 set -u
-[ $# -ge 1 ] || { sed -n '4p' "$0" | cut -c3- >&2; exit 2; }
-home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
-build=${TESSERA_BUILD:-$home/build}
-program=${TESSERA:-$build/src/tessera}
-deck=$1; shift
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || exit 3
+# shellcheck source=jobscripts/common.sh
+. "$here/jobscripts/common.sh"
+
+if [ $# -lt 1 ] || [ "$1" = -h ] || [ "$1" = --help ]; then
+    sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    exit 2
+fi
+deck=$1
+shift
+case $deck in -*) die 2 "the deck comes first: bash jobscripts/workstation.sh DECK [options]" ;; esac
+[ -r "$deck" ] || die 2 "cannot read the deck $deck"
+ranks=${TESSERA_RANKS:-$(tessera_cores)}
+case $ranks in *[!0-9]* | 0 | '') die 2 "TESSERA_RANKS=$ranks is not a number of ranks" ;; esac
 
 if [ -z "${TESSERA:-}" ]; then
-    bash "$home/jobscripts/install_dependencies.sh" || exit 1
-    cmake -S "$home" -B "$build" -DCMAKE_BUILD_TYPE=Release >"$home/.build.log" 2>&1 && cmake --build "$build" -j "$(nproc)" --target "$(basename "$program")" >>"$home/.build.log" 2>&1 ||
-        { tail -n 30 "$home/.build.log" >&2; exit 1; }
-    rm -f "$home/.build.log"
+    [ -n "${TESSERA_NO_INSTALL:-}" ] || bash "$here/jobscripts/install_dependencies.sh" || exit 1
+    tessera_build "$here" tessera || exit $?
 fi
+program=$(tessera_program "$here") || die 3 "there is no program tessera in ${TESSERA_BUILD:-$here/build}/bin"
+tessera_environment
+mpirun=${TESSERA_MPIRUN:-mpirun}
+command -v "$mpirun" >/dev/null 2>&1 || die 3 "$mpirun was not found: is Open MPI in your PATH (or set TESSERA_MPIRUN)?"
 
-# The folder that the run will use: --output among the arguments, or the deck's word, or the deck's name with .out
-folder=$("$program" check "$deck" 2>/dev/null | sed -n 's/^  output folder *//p')
-previous=
-for argument in "$@"; do
-    [ "$previous" = --output ] && folder=$argument
-    case $argument in --output=*) folder=${argument#--output=} ;; esac
-    previous=$argument
+# `check` finds every mistake in a second, and knows the folder that the run will write to. It takes --set and --output.
+checked=()
+expects=no
+for arg in "$@"; do
+    if [ $expects = yes ]; then
+        checked+=("$arg")
+        expects=no
+        continue
+    fi
+    case $arg in
+    --) break ;;
+    --set | --output) checked+=("$arg") expects=yes ;;
+    --set=* | --output=*) checked+=("$arg") ;;
+    esac
 done
-restart=--restart
-case " $* " in *" --force "* | *" --restart "*) restart= ;; esac
+plan=$("$program" check "$deck" --ranks "$ranks" ${checked[@]+"${checked[@]}"} 2>&1)
+code=$?
+if [ $code != 0 ]; then
+    printf '%s\n' "$plan" >&2
+    exit $code
+fi
+folder=$(printf '%s\n' "$plan" | sed -n 's/^ *output folder  *//p' | head -n 1)
+[ -n "$folder" ] || die 70 "tessera check does not say where the results go"
+printf '%s\n' "$plan"
 
-[ "$(id -u)" = 0 ] && export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1
-export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
+options=("$@")
+tessera_has_option --output "$@" || options=(--output "$folder" ${options[@]+"${options[@]}"})
+if ! tessera_has_option --force "$@" && ! tessera_has_option --restart "$@"; then options=(--restart "${options[@]}"); fi
+tessera_run "$folder" "$mpirun" -n "$ranks" "$program" run "$deck" "${options[@]}"
 
-# In a session of its own, so that the terminal's Ctrl-C reaches this script only; USR1 is what mpirun hands to its ranks.
-setsid mpirun -n "${TESSERA_RANKS:-$(nproc)}" "$program" run "$deck" ${restart:+"$restart"} "$@" &
-job=$!
-trap 'echo "stopping: waiting for the checkpoint" >&2; kill -USR1 $job 2>/dev/null' INT TERM USR1
-wait $job; code=$?
-while kill -0 $job 2>/dev/null; do wait $job; code=$?; done
-trap - INT TERM USR1
-
-[ -n "$folder" ] && [ -r "$folder/status" ] || exit "$code"
-read -r word _ <"$folder/status"
-case $word in
-done)
-    "$program" plot "$folder" && echo "figures in $folder/plots, results in $folder/result.h5"
-    exit 0 ;;
-stopped)
-    echo "stopped with a checkpoint in $folder: the same command goes on"
-    exit 75 ;;
+case $outcome in
+0 | 4)
+    if [ -e "$folder/result.h5" ]; then
+        if figures=$("$program" plot "$folder" 2>&1); then printf '\n%s\n' "$figures"; else say "no figures: $figures"; fi
+        printf '\n%s\n' "Results: $folder/result.h5 (figures and fields), $folder/series.h5 (rows); fields in ParaView: $folder/fields.xmf; pictures: $folder/plots"
+    fi
+    ;;
+75)
+    printf '\n%s\n' "Stopped with a checkpoint. The same command goes on: bash $0 $deck${*:+ $*}"
+    ;;
+*)
+    if [ -e "$folder/run.log" ]; then say "the run failed (exit code $outcome); its log: $folder/run.log"; fi
+    ;;
 esac
-exit "$code"
+exit "$outcome"
