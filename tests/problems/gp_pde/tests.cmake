@@ -1,0 +1,12 @@
+# One test per row: deck, required error, what differs from the deck.
+function(tes_gp_row name deck required)
+  add_test(NAME problem/gp_pde/${name} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/rows.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/input_decks/gp_pde/${deck}.yaml ${required} ${ARGN})
+  set_tests_properties(problem/gp_pde/${name} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 240 LABELS problem)
+endfunction()
+tes_gp_row(p1_sin100 poisson_1d_sin100 1e-12)
+tes_gp_row(p1_sin6cos100 poisson_1d_sin6cos100 1e-12)
+tes_gp_row(p2_sin100_sin100 poisson_2d_sin100_sin100 1e-12)
+tes_gp_row(p2_sum poisson_2d_sum 1e-12)
+tes_gp_row(p2_sum_unit poisson_2d_sum_unit 1e-12)
+tes_gp_row(ac2_mix_80 allen_cahn_2d 1e-9 --set "domain.points=[80, 80]")
+tes_gp_row(ac2_mix_100 allen_cahn_2d 1e-10 --set "domain.points=[100, 100]")

@@ -1,0 +1,232 @@
+/* The deck of gp_pde: resolve it to one value per dimension, and say everything that is wrong with it. What can be known only while the run goes (points per wavelength,
+   resolution) is said there. Boundary values are evaluated here, they are small; the source is looked at row by row. */
+#include "gp_pde.h"
+
+#define SCAN_POINTS    4194304 /* larger grids are looked at in set-up only */
+#define CORNER_TOLERANCE 1e-8  /* relative to the largest boundary value: what data files of ordinary precision keep */
+
+static PetscErrorCode ResolveList(TesProblem problem, const char key[], PetscInt n, PetscInt dim, PetscBool *good)
+{
+  PetscFunctionBegin;
+  if (n != 1 && n != dim) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, key, "has %" PetscInt_FMT " entries for %" PetscInt_FMT " dimensions (domain.points says how many): give one, or one each", n, dim));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ResolveDomain(TesProblem problem, GpPde *gp, PetscBool *good)
+{
+  PetscFunctionBegin;
+  gp->dim = gp->domain.points.n;
+  if (gp->dim < 1 || gp->dim > GP_DIM) { /* complained about by the table */
+    gp->dim = 0;
+    *good   = PETSC_FALSE;
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(ResolveList(problem, "domain.lower", gp->domain.lower.n, gp->dim, good));
+  PetscCall(ResolveList(problem, "domain.upper", gp->domain.upper.n, gp->dim, good));
+  PetscCall(ResolveList(problem, "domain.nodes", gp->domain.nodes.n, gp->dim, good));
+  if (!*good) PetscFunctionReturn(PETSC_SUCCESS);
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    const PetscReal upper = gp->domain.upper.v[gp->domain.upper.n == 1 ? 0 : d];
+
+    gp->n[d]      = gp->domain.points.v[d];
+    gp->lower[d]  = gp->domain.lower.v[gp->domain.lower.n == 1 ? 0 : d];
+    gp->length[d] = upper - gp->lower[d];
+    gp->nodes[d]  = gp->domain.nodes.v[gp->domain.nodes.n == 1 ? 0 : d] == 1 ? TES_NODES_CHEBYSHEV : TES_NODES_UNIFORM;
+    if (gp->n[d] < 8) *good = PETSC_FALSE;
+    if (!(gp->length[d] > 0)) {
+      *good = PETSC_FALSE;
+      PetscCall(TesDeckComplain(problem, "domain.upper", "the box has no extent along %c: lower %.15g, upper %.15g", "xyz"[d], (double)gp->lower[d], (double)upper));
+    }
+    if (gp->nodes[d] == TES_NODES_UNIFORM && gp->spectrum.background.word < 0 && 2 * gp->spectrum.background.value > gp->n[d])
+      PetscCall(TesDeckComplain(problem, "spectrum.background", "must be at most half the points along %c, %" PetscInt64_FMT ": more polynomials are ill-conditioned on uniform nodes", "xyz"[d],
+                                gp->n[d] / 2));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* No coordinates beyond the dimensions of the box. */
+static PetscErrorCode CheckVariables(TesProblem problem, const GpPde *gp, const char key[], TesExpr expr, PetscBool *good)
+{
+  PetscFunctionBegin;
+  for (PetscInt d = gp->dim; expr && d < GP_DIM; d++) {
+    if (!TesExprUses(expr, d)) continue;
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, key, "uses %c, but domain.points names %" PetscInt_FMT " dimension%s", "xyz"[d], gp->dim, gp->dim == 1 ? "" : "s"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ResolveTruth(TesProblem problem, GpPde *gp, PetscBool *good)
+{
+  const PetscBool by_name = gp->manufactured.name != 0 ? PETSC_TRUE : PETSC_FALSE, by_expression = gp->manufactured.expression ? PETSC_TRUE : PETSC_FALSE;
+  const GpManufactured *entry = &gp_manufactured[gp->manufactured.name];
+  char                  message[256];
+  PetscInt              column;
+
+  PetscFunctionBegin;
+  if (by_name && by_expression) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "manufactured.expression", "is given together with manufactured.name: give one of them"));
+  } else if (by_name && entry->dim != gp->dim) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "manufactured.name", "`%s` is a function in %" PetscInt_FMT " dimension%s, domain.points names %" PetscInt_FMT, entry->name, entry->dim,
+                              entry->dim == 1 ? "" : "s", gp->dim));
+  } else if (by_name) {
+    PetscCall(TesExprParse(entry->expression, "x y z", &gp->truth, &column, message, sizeof(message)));
+    PetscCheck(gp->truth, PETSC_COMM_SELF, PETSC_ERR_PLIB, "%s: %s", entry->name, message);
+  } else if (by_expression) {
+    PetscCall(CheckVariables(problem, gp, "manufactured.expression", gp->manufactured.expression, good));
+    PetscCall(TesExprCopy(gp->manufactured.expression, &gp->truth));
+  } else if (!strcmp(gp_data_kinds[gp->source.from].name, "manufactured") || !strcmp(gp_data_kinds[gp->boundary.from].name, "manufactured")) {
+    const char *key = !strcmp(gp_data_kinds[gp->source.from].name, "manufactured") ? "source.from" : "boundary.from";
+
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, key, "is `manufactured`, but no known solution is given: set manufactured.name or manufactured.expression, or take the data from an expression or a file"));
+  }
+  if (gp->truth && *good) PetscCall(GpLaplacianOfTruth(gp));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CheckSolver(TesProblem problem, const GpPde *gp)
+{
+  PetscFunctionBegin;
+  if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "`direct` cannot solve %s, which is nonlinear: take newton or auto", gp->eq->name));
+  if (gp->solver.kind == 2 && !gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "`newton` is for nonlinear equations; %s is linear: take direct or auto", gp->eq->name));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* value on face (d, side) at grid index i (i[d] does not count) */
+static PetscReal FaceValue(const GpPde *gp, PetscInt d, PetscInt side, const PetscInt64 i[])
+{
+  PetscInt64 at = 0, step = 1;
+
+  for (PetscInt j = 0; j < gp->dim; j++) {
+    if (j == d) continue;
+    at += i[j] * step;
+    step *= gp->n[j];
+  }
+  return gp->face[d][side][at];
+}
+
+static PetscErrorCode CheckCorner(TesProblem problem, const GpPde *gp, PetscInt d, PetscInt e, PetscInt sd, PetscInt se, PetscBool *said)
+{
+  const PetscInt   other   = gp->dim == 3 ? 3 - d - e : -1;
+  const PetscInt64 n_other = other >= 0 ? gp->n[other] : 1;
+  PetscInt64       i[GP_DIM] = {0};
+
+  PetscFunctionBegin;
+  i[d] = sd ? gp->n[d] - 1 : 0;
+  i[e] = se ? gp->n[e] - 1 : 0;
+  for (PetscInt64 k = 0; k < n_other && !*said; k++) {
+    PetscReal a, b;
+
+    if (other >= 0) i[other] = k;
+    a = FaceValue(gp, d, sd, i);
+    b = FaceValue(gp, e, se, i);
+    if (!(PetscAbsReal(a - b) > CORNER_TOLERANCE * gp->face_max)) continue;
+    *said = PETSC_TRUE;
+    PetscCall(TesDeckComplain(problem, "boundary.from", "the boundary values do not agree where two sides meet: %c %s gives %.15g and %c %s gives %.15g", "xyz"[d], sd ? "upper" : "lower", (double)a,
+                              "xyz"[e], se ? "upper" : "lower", (double)b));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CheckFaces(TesProblem problem, GpPde *gp)
+{
+  PetscBool said = PETSC_FALSE;
+
+  PetscFunctionBegin;
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    PetscInt64 n = 1;
+
+    for (PetscInt j = 0; j < gp->dim; j++) n *= j == d ? 1 : gp->n[j];
+    for (PetscInt side = 0; side < 2; side++)
+      for (PetscInt64 i = 0; i < n && !said; i++) {
+        if (!PetscIsInfOrNanReal(gp->face[d][side][i])) continue;
+        said = PETSC_TRUE;
+        PetscCall(TesDeckComplain(problem, "boundary.from", "the boundary values are not finite on side %c %s, point %" PetscInt64_FMT, "xyz"[d], side ? "upper" : "lower", i));
+      }
+  }
+  for (PetscInt d = 0; d < gp->dim; d++)
+    for (PetscInt e = d + 1; e < gp->dim; e++)
+      for (PetscInt s = 0; s < 4 && !said; s++) PetscCall(CheckCorner(problem, gp, d, e, s & 1, s >> 1, &said));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The source, each rank its rows, one at a time. */
+static PetscErrorCode CheckSource(TesProblem problem, GpPde *gp)
+{
+  const TesPartition *part = &gp->grid.part;
+  const PetscInt64    row  = part->n_local ? gp->grid.n_local / part->n_local : 1;
+  GpPointSet          one  = gp->grid;
+  PetscInt64          bad = -1, first = -1, points = 1;
+  PetscReal          *f;
+  GpPoints            rows;
+  char                place[160];
+
+  PetscFunctionBegin;
+  for (PetscInt d = 0; d < gp->dim; d++) points *= gp->n[d];
+  if (!gp_data_kinds[gp->source.from].anywhere || points > SCAN_POINTS) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc1((size_t)row, &f));
+  GpPointSetPoints(&one, &rows);
+  rows.count = 1;
+  for (PetscInt64 k = 0; k < part->n_local && first < 0; k++) {
+    rows.first = part->first + k;
+    PetscCall(gp_data_kinds[gp->source.from].source(gp, &rows, f));
+    for (PetscInt64 i = 0; i < row && first < 0; i++) {
+      if (PetscIsInfOrNanReal(f[i])) first = (part->first + k) * row + i;
+    }
+  }
+  PetscCall(PetscFree(f));
+  {
+    long long found = first < 0 ? (long long)points : (long long)first;
+
+    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &found, 1, MPI_LONG_LONG, MPI_MIN, gp->comm));
+    bad = found < (long long)points ? (PetscInt64)found : -1;
+  }
+  if (bad >= 0) {
+    GpPointText(gp, bad, place, sizeof(place));
+    PetscCall(TesDeckComplain(problem, gp->source.expression ? "source.expression" : "source.from", "the source is not finite at %s", place));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpCheck(TesProblem problem)
+{
+  GpPde    *gp   = TesProblemCtx(problem);
+  PetscBool good = PETSC_TRUE;
+
+  PetscFunctionBegin;
+  gp->problem = problem;
+  gp->comm    = TesProblemComm(problem);
+  gp->eq      = &gp_equations[gp->equation.kind];
+  PetscCall(ResolveDomain(problem, gp, &good));
+  PetscCall(CheckSolver(problem, gp));
+  if (gp->dim) {
+    PetscCall(CheckVariables(problem, gp, "source.expression", gp->source.expression, &good));
+    for (PetscInt i = 0; i < gp->boundary.expression.n; i++) PetscCall(CheckVariables(problem, gp, "boundary.expression", gp->boundary.expression.v[i], &good));
+    if (gp->boundary.expression.n > 1 && gp->boundary.expression.n != 2 * gp->dim) {
+      good = PETSC_FALSE;
+      PetscCall(TesDeckComplain(problem, "boundary.expression", "has %" PetscInt_FMT " entries: an elliptic equation needs values on every side, one for all or %" PetscInt_FMT " (x lower, x upper, ...)",
+                                gp->boundary.expression.n, 2 * gp->dim));
+    }
+    PetscCall(ResolveTruth(problem, gp, &good));
+  }
+  if (!good) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(GpFileCheck(problem, gp, &good));
+  {
+    PetscInt    complaints;
+    const char *text;
+
+    PetscCall(TesDeckComplaints(TesProblemDeck(problem), &complaints, &text));
+    if (!good || complaints) PetscFunctionReturn(PETSC_SUCCESS); /* expressions and files may be missing: do not evaluate */
+  }
+  PetscCall(GpPointsSetUp(gp));
+  PetscCall(GpFacesSetUp(gp));
+  PetscCall(CheckFaces(problem, gp));
+  PetscCall(CheckSource(problem, gp));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

@@ -1,0 +1,352 @@
+#pragma once
+/* gp_pde, private to this folder: the objects that its files share.
+
+   u solves  sum_d d^2 u / dx_d^2 + k2 u + n(u) = f  on a box, u = g on its sides. Per dimension d the dictionary is
+   [w cos(omega x) | w sin(omega x) | T_0..T_{b-1}]; reduced bases come from its singular values (reduce.c), the boundary data sit in a lift (lift.c),
+   and the unknown is a small core G, the same on every rank. Everything on the collocation points is in slabs over the slowest dimension. */
+#include <tessera/grid.h>
+#include <tessera/linalg.h>
+#include <tessera/problem.h>
+#include <tessera/sum.h>
+
+#define GP_DIM          TES_MAX_DIM
+#define GP_BACKGROUNDS  6     /* polynomial degrees that the loop tries: below 2, 4, 8, 12, 20, 32 */
+#define GP_UNIT         8     /* rows of the slowest dimension per unit, in 2-D and 3-D */
+#define GP_UNIT_1D      32    /* points per unit in 1-D */
+#define GP_NO_BOUND     1e300 /* bound of an attempt that did not converge: finite, so that a state holding it is sound */
+
+typedef struct _GpPde GpPde;
+
+/* ---- equations.c ---- */
+typedef struct {
+  const char *name, *help;
+  PetscBool   nonlinear;
+  PetscBool   bound; /* B of refine.c is a bound (else: an estimate) */
+  PetscReal (*shift)(const GpPde *gp);
+  void (*reaction)(PetscInt64 n, const PetscReal *u, PetscReal *value); /* value = n(u) */
+  void (*slope)(PetscInt64 n, const PetscReal *u, PetscReal *value);    /* value = n'(u) */
+} GpEquation;
+
+extern const GpEquation  gp_equations[];
+extern const char *const gp_equation_names[];
+
+/* ---- manufactured.c ---- */
+typedef struct {
+  const char *name, *expression, *help;
+  PetscInt    dim;
+} GpManufactured;
+
+extern const GpManufactured gp_manufactured[]; /* entry 0 is "none" */
+extern const char *const    gp_manufactured_names[];
+
+/* ---- data.c: where the source and the boundary values come from ---- */
+typedef struct {
+  PetscInt64       n[GP_DIM];    /* points per dimension, 1 beyond dim */
+  const PetscReal *x[GP_DIM];    /* coordinates */
+  PetscInt64       first, count; /* rows of the slowest dimension wanted */
+} GpPoints;
+
+typedef struct {
+  const char *name;
+  PetscBool   anywhere; /* known between the nodes too */
+  PetscErrorCode (*source)(GpPde *gp, const GpPoints *points, PetscReal *f);
+  PetscErrorCode (*face)(GpPde *gp, PetscInt d, PetscInt side, const GpPoints *points, PetscReal *g);
+} GpDataKind;
+
+extern const GpDataKind  gp_data_kinds[];
+extern const char *const gp_data_names[];
+
+/* A product grid whose slowest dimension is split over the ranks. */
+typedef struct {
+  PetscInt64   n[GP_DIM];
+  PetscReal   *x[GP_DIM];
+  TesPartition part;
+  PetscInt64   n_local; /* points of this rank */
+} GpPointSet;
+
+PetscErrorCode GpPointSetCreate(MPI_Comm comm, PetscInt dim, const PetscInt64 n[], PetscReal *const x[], GpPointSet *set);
+PetscErrorCode GpPointSetDestroy(GpPointSet *set);
+void           GpPointSetPoints(const GpPointSet *set, GpPoints *points);
+
+PetscErrorCode GpPointsSetUp(GpPde *gp); /* coordinates and partitions */
+PetscErrorCode GpFacesSetUp(GpPde *gp);  /* boundary values */
+PetscErrorCode GpDataSetUp(GpPde *gp);   /* the source */
+PetscErrorCode GpFirstNotFinite(GpPde *gp, const GpPointSet *set, const PetscReal *v, PetscInt64 *number);
+void           GpPointText(const GpPde *gp, PetscInt64 number, char text[], size_t size); /* "x[3] = 0.1, y[0] = 0" */
+PetscErrorCode GpDataDestroy(GpPde *gp);
+PetscErrorCode GpSource(GpPde *gp, const GpPointSet *set, PetscReal *f);
+PetscErrorCode GpFace(GpPde *gp, PetscInt d, PetscInt side, const GpPointSet *set, PetscReal *g); /* all points of the face, on every rank */
+PetscErrorCode GpTruth(GpPde *gp, const GpPointSet *set, PetscReal *u);
+PetscErrorCode GpExprEvaluate(TesExpr expr, PetscInt dim, const GpPoints *points, PetscReal *out);
+PetscErrorCode GpMeanSquare(GpPde *gp, const GpPointSet *set, const PetscReal *v, PetscReal *mean); /* ordered; collective */
+PetscErrorCode GpLaplacianOfTruth(GpPde *gp);
+
+/* ---- data_file.c ---- */
+PetscErrorCode GpFileSource(GpPde *gp, const GpPoints *points, PetscReal *f);
+PetscErrorCode GpFileFace(GpPde *gp, PetscInt d, PetscInt side, const GpPoints *points, PetscReal *g);
+PetscErrorCode GpFileCheck(TesProblem problem, GpPde *gp, PetscBool *ready);
+
+/* ---- dictionary.c ---- */
+typedef struct {
+  PetscReal  lower, length;
+  PetscInt   n_lines, n_background, n_columns;
+  PetscReal *omega, *weight; /* [n_lines] angular frequency; column scale sqrt(s), s with maximum 1 */
+} GpDictionary;
+
+PetscErrorCode GpDictionaryCreate(PetscReal lower, PetscReal length, PetscInt n_lines, const PetscReal omega[], const PetscReal s[], PetscInt n_background,
+                                  GpDictionary *dict);
+PetscErrorCode GpDictionaryEvaluate(const GpDictionary *dict, PetscInt order, PetscInt n, const PetscReal x[], PetscReal *phi);
+PetscErrorCode GpDictionaryDestroy(GpDictionary *dict);
+
+/* ---- screen.c ---- */
+PetscErrorCode GpScreen(PetscInt n, PetscInt extension, PetscReal beta, PetscInt columns, const PetscReal *y, PetscInt *n_bins, PetscReal **amplitude);
+
+/* ---- identify.c ---- */
+typedef enum {
+  GP_POLYNOMIAL, /* no lines: Chebyshev nodes */
+  GP_IDENTIFIED, /* sparse, by evidence */
+  GP_FLAT,       /* all bins below 0.6 of the highest, weight 1 */
+  GP_SCREENED    /* bins up to the highest one seen by the window, weighted by their amplitude */
+} GpSpectrumMode;
+
+typedef struct {
+  PetscInt64  mode, extension, candidates, iterations;
+  PetscInt64  n;   /* lines */
+  PetscInt64 *bin; /* [n] omega = bin 2 pi / (extension L) */
+  PetscInt64  n_s;
+  PetscReal  *s;   /* [n_s = n] variance of the coefficients in the data, largest 1 */
+  PetscReal   fit; /* |Y - Psi c| / |Y| */
+} GpSpectrum;
+
+/* Between evidence iterations: what a restart needs (the data and the dictionary are made again). */
+typedef struct {
+  PetscBool   active, screened;
+  PetscInt64  n_bins, n_s;
+  PetscInt64 *bin;
+  PetscReal  *s;
+  PetscInt64  iteration;
+  PetscReal   sigma, change, fit;
+  /* not state */
+  PetscInt    n_columns, n_rhs;
+  PetscInt   *group;
+  PetscReal  *psi, *y;
+} GpIdentify;
+
+PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y); /* collective */
+PetscErrorCode GpIdentifyStep(GpPde *gp, PetscInt d, PetscInt extension, PetscBool *done, PetscBool *tripped);
+PetscErrorCode GpIdentifyDense(GpPde *gp, PetscInt d, GpSpectrumMode mode);
+PetscErrorCode GpIdentifyReset(GpIdentify *work);
+PetscErrorCode GpIdentifyState(GpIdentify *work, TesState state);
+PetscErrorCode GpSpectrumCopy(const GpSpectrum *from, GpSpectrum *to);
+PetscErrorCode GpSpectrumReset(GpSpectrum *spectrum);
+PetscErrorCode GpSpectrumState(GpSpectrum *spectrum, const char name[], TesState state);
+
+/* ---- reduce.c: bases of one dimension ---- */
+typedef struct {
+  GpDictionary dict;
+  PetscInt     r, k;     /* functions that vanish at the ends; functions for traces */
+  PetscReal   *inner;    /* [columns][r] */
+  PetscReal   *trace;    /* [columns][k] */
+  PetscReal   *lift;     /* [columns][2] dual to the values at the ends */
+  PetscReal   *test;     /* [r][n] */
+  PetscReal   *fit;      /* [k][n] data on the nodes -> coefficients of the trace functions */
+  PetscReal   *a;        /* [r][r] second derivative, projected */
+  PetscReal   *end;      /* [2][k] trace functions at the ends */
+} GpBasis;
+
+/* values (order 0) and second derivatives (order 2) of the bases at some points */
+typedef struct {
+  PetscInt   n;
+  PetscReal *inner[2], *trace[2], *lift[2]; /* [n][r], [n][k], [n][2] */
+} GpBasisAt;
+
+PetscErrorCode GpBasisCreate(GpPde *gp, PetscInt d, const GpSpectrum *spectrum, PetscInt background, GpBasis *basis);
+PetscErrorCode GpBasisEvaluate(const GpBasis *basis, PetscInt n, const PetscReal x[], GpBasisAt *at);
+PetscErrorCode GpBasisAtDestroy(GpBasisAt *at);
+PetscErrorCode GpBasisDestroy(GpBasis *basis);
+
+/* ---- lift.c, solve.c: a function u_h = lift + core in the reduced bases ---- */
+#define GP_SUBSETS 7
+
+typedef struct {
+  PetscBool  ready;
+  PetscInt   background;
+  PetscInt   r[GP_DIM];
+  GpBasis    basis[GP_DIM];
+  PetscInt   lift_size[GP_SUBSETS][GP_DIM];
+  PetscReal *lift[GP_SUBSETS]; /* cores of the Boolean sum, by (subset mask - 1); NULL when all zero */
+  PetscInt64 n_core, n_core_state;
+  PetscReal *core;             /* [r_2][r_1][r_0] */
+} GpSolution;
+
+PetscErrorCode GpLiftCreate(GpPde *gp, GpSolution *solution);
+
+/* Which part of u_h, and which derivative, to evaluate. */
+typedef struct {
+  PetscBool lift, inner;
+  PetscInt  second; /* -1: the value; else d^2/dx_second^2 */
+} GpPart;
+
+PetscErrorCode GpSolutionCreate(GpPde *gp, const GpSpectrum spectrum[], PetscInt background, GpSolution *solution);
+PetscErrorCode GpSolutionEvaluate(GpPde *gp, const GpSolution *solution, const GpBasisAt at[], const GpPointSet *set, GpPart part, PetscReal *out);
+PetscErrorCode GpSolutionLaplacian(GpPde *gp, const GpSolution *solution, const GpBasisAt at[], const GpPointSet *set, PetscBool lift, PetscBool inner,
+                                   PetscReal *out);
+PetscErrorCode GpSolutionAt(GpPde *gp, const GpSolution *solution, const GpPointSet *set, GpBasisAt at[]);
+PetscErrorCode GpSolutionValues(GpPde *gp, const GpSolution *solution, const GpPointSet *set, PetscReal *u);
+PetscErrorCode GpSolutionDestroy(GpSolution *solution);
+
+/* The projected problem of one attempt: everything that its solve and its Newton steps use. */
+typedef struct {
+  PetscBool  ready;
+  TesKronSum kron;
+  PetscReal *rhs;   /* core of f - L lift */
+  PetscReal *lift;  /* [nodes] values of the lift (nonlinear only) */
+  GpBasisAt  at[GP_DIM];
+} GpProjected;
+
+PetscErrorCode GpProjectedCreate(GpPde *gp, const GpSolution *solution, GpProjected *projected);
+PetscErrorCode GpProjectedCompress(GpPde *gp, const GpSolution *solution, const PetscReal *values, PetscReal *core);
+PetscErrorCode GpProjectedStart(GpPde *gp, const GpProjected *projected, GpSolution *solution); /* linear problem; pass 2: with n(u_best) as known source */
+PetscErrorCode GpProjectedDestroy(GpProjected *projected);
+
+/* The error bound of section 3 and its ingredients. */
+typedef struct {
+  PetscReal residual, misfit, size, source; /* rms of the residual, largest boundary error, rms of u_h, rms of f */
+  PetscReal bound;
+} GpBound;
+
+PetscErrorCode GpBoundCompute(GpPde *gp, const GpSolution *solution, const GpProjected *projected, GpBound *bound);
+
+/* ---- newton.c ---- */
+PetscErrorCode GpNewtonAskOptions(GpPde *gp);
+PetscErrorCode GpNewtonStep(GpPde *gp, GpProjected *projected, GpSolution *solution, PetscBool *converged, PetscBool *failed);
+
+/* ---- refine.c ---- */
+typedef enum { GP_PHASE_IDENTIFY, GP_PHASE_ATTEMPT, GP_PHASE_NEWTON, GP_PHASE_DONE } GpPhase;
+
+typedef struct { /* reals, so that the table is one array of the state and of the result */
+  PetscReal mode, extension, pass, background, unknowns, newton, bound, residual, misfit, chosen;
+} GpAttempt;
+#define GP_ATTEMPT_WIDTH ((PetscInt)(sizeof(GpAttempt) / sizeof(PetscReal)))
+
+typedef struct {
+  PetscReal attempt, iteration, update, residual, gmres;
+} GpNewtonRow;
+#define GP_NEWTON_WIDTH ((PetscInt)(sizeof(GpNewtonRow) / sizeof(PetscReal)))
+
+typedef struct { /* an attempt that may still become the candidate of its pass */
+  PetscInt   background;
+  PetscInt   row; /* in the table of attempts */
+  PetscReal  bound;
+  PetscInt64 n;
+  PetscReal *core;
+} GpKept;
+
+PetscErrorCode GpRefineStart(GpPde *gp);
+PetscErrorCode GpRefineStep(TesProblem problem, GpPde *gp, TesProgress *progress);
+PetscErrorCode GpRefineState(GpPde *gp, TesState state);
+PetscErrorCode GpRefineBest(GpPde *gp); /* make u_best's bases if they are not there */
+PetscErrorCode GpRefineDestroy(GpPde *gp);
+PetscErrorCode GpRefineAttemptAdd(GpPde *gp, const GpAttempt *row);
+PetscErrorCode GpNewtonRowAdd(GpPde *gp, const GpNewtonRow *row);
+GpAttempt     *GpRefineAttempts(GpPde *gp, PetscInt *n);
+
+/* ---- check.c, report.c ---- */
+PetscErrorCode GpCheck(TesProblem problem);
+PetscErrorCode GpEstimate(TesProblem problem, TesEstimate *estimate);
+PetscErrorCode GpFinish(TesProblem problem, TesReport report);
+PetscErrorCode GpReportDestroy(GpPde *gp);
+extern const TesFigure gp_figures[];
+
+struct _GpPde {
+  /* from the deck */
+  struct {
+    TesReals lower, upper;
+    TesInts  points, nodes;
+  } domain;
+  struct {
+    int       kind;
+    PetscReal k2;
+  } equation;
+  struct {
+    int         from;
+    TesExpr     expression;
+    const char *file, *dataset;
+  } source;
+  struct {
+    int         kind, from;
+    TesExprs    expression;
+    const char *file, *group;
+  } boundary;
+  struct {
+    int     name;
+    TesExpr expression;
+  } manufactured;
+  struct {
+    PetscBool identify;
+    TesInts   extension;
+    PetscReal max_fraction;
+    TesIntOr  background;
+    PetscReal screen_beta, screen_threshold;
+    PetscInt  max_candidates, iterations;
+    PetscReal prune, sigma_floor, sigma_factor;
+  } spectrum;
+  struct {
+    int       kind;
+    PetscReal rtol;
+    PetscInt  max_newton;
+    PetscReal gmres_rtol;
+    PetscInt  restart;
+    PetscReal truncation;
+  } solver;
+  struct {
+    PetscBool enable;
+    PetscReal error_bound_target;
+  } refine;
+  struct {
+    TesIntOr test_points;
+  } output;
+
+  /* resolved from it (GpDataSetUp) */
+  MPI_Comm          comm;
+  TesProblem        problem;
+  PetscInt          dim;
+  PetscInt64        n[GP_DIM];
+  PetscReal         lower[GP_DIM], length[GP_DIM];
+  PetscInt          nodes[GP_DIM]; /* TesNodes */
+  const GpEquation *eq;
+  TesExpr           truth, laplacian; /* u and its Laplacian, NULL without a manufactured solution */
+  PetscReal        *weight[GP_DIM];   /* sqrt of the quadrature weights; ones on uniform nodes */
+  GpPointSet        grid, middle;     /* nodes; midpoints between them */
+  PetscReal        *f;                /* [grid] */
+  PetscReal        *f_middle;         /* [middle], NULL if the source is known on the nodes only */
+  PetscReal        *known;            /* [grid] f - n(u_best): the source that pass 2 identifies */
+  PetscBool         known_ready;
+  PetscReal        *face[GP_DIM][2];        /* boundary values on the nodes of each face, on every rank */
+  PetscReal        *face_middle[GP_DIM][2]; /* between them; NULL if not known there */
+  PetscReal         face_max;
+
+  /* the refine loop: state, see GpRefineState */
+  PetscInt     stage, pass, which, newton, n_kept;
+  PetscInt64   phase;
+  PetscBool    broadband, tripped[GP_DIM];
+  PetscReal    newton_update, last_bound, sigma;
+  GpSpectrum   spectra[GP_DIM], best_spectra[GP_DIM];
+  GpIdentify   work;
+  GpKept       kept[GP_BACKGROUNDS];
+  PetscBool    has_best;
+  PetscReal    best_bound;
+  PetscInt     best_background, best_row;
+  PetscInt64   n_attempts, n_newton;
+  PetscReal   *attempts, *newton_rows;
+
+  /* made from the state when needed */
+  GpSolution  attempt, best;
+  GpProjected projected;
+
+  /* for the report */
+  PetscReal *columns[16]; /* arrays that the report borrows */
+  PetscInt   n_columns;
+  TesGrid    test_grid;
+  TesField   u_field, error_field;
+};

@@ -1,0 +1,222 @@
+/* Newton's method for n(u) on the core: SNES with one iteration per step of the run, so that signals, clocks and checkpoints are looked at in between.
+
+   Residual  F(G) = sum_d A_d G + k2 G + T n(u) - T (f - L lift),  u = lift + expansion of G;
+   Jacobian  J dG = sum_d A_d dG + k2 dG + T (n'(u) o expansion of dG),
+   GMRES on J, left-preconditioned by the fast diagonalisation of the linear part; line search `bt` on |F|. The vectors are the core, replicated: PETSc works on
+   PETSC_COMM_SELF on every rank with the same numbers, and the only communication is in T (ordered: the same bits on all ranks), so all ranks
+   take the same decisions. Options of PETSc (snes_, ksp_) reach these objects. Converged when the Newton update is below solver.rtol |G|.
+   Cost: each GMRES step one expansion and one compression, 4 M r flops. */
+#include "gp_pde.h"
+#include <petscsnes.h>
+
+/* A line search that fails with an update this small (relative) has met the rounding floor of F, not a wrong direction: quadratic convergence is over. */
+#define FLOOR_UPDATE 1e-7
+
+typedef struct {
+  GpPde       *gp;
+  GpProjected *projected;
+  GpSolution  *solution;
+  PetscReal   *u, *slope; /* [nodes] */
+} Newton;
+
+/* values on the nodes of the function whose core is x, without the lift */
+static PetscErrorCode Expand(Newton *newton, const PetscReal *x, PetscReal *values)
+{
+  const PetscReal *m[GP_DIM];
+  GpPde           *gp = newton->gp;
+
+  PetscFunctionBegin;
+  for (PetscInt d = 0; d < gp->dim; d++) m[d] = newton->projected->at[d].inner[0];
+  PetscCall(TesSlabExpand(&gp->grid.part, gp->dim, gp->grid.n, newton->solution->r, m, x, values));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode NewtonFunction(SNES snes, Vec x, Vec f, void *ctx)
+{
+  Newton          *newton = ctx;
+  GpPde           *gp     = newton->gp;
+  const PetscInt64 n      = gp->grid.n_local;
+  const PetscReal *g;
+  PetscReal       *y, *linear;
+
+  PetscFunctionBegin;
+  (void)snes;
+  PetscCall(VecGetArrayRead(x, &g));
+  PetscCall(VecGetArray(f, &y));
+  PetscCall(PetscMalloc1((size_t)newton->solution->n_core, &linear));
+  PetscCall(Expand(newton, g, newton->u));
+  for (PetscInt64 i = 0; i < n; i++) newton->u[i] += newton->projected->lift[i];
+  gp->eq->reaction(n, newton->u, newton->u);
+  PetscCall(GpProjectedCompress(gp, newton->solution, newton->u, y));
+  PetscCall(TesKronSumApply(newton->projected->kron, g, linear));
+  for (PetscInt64 i = 0; i < newton->solution->n_core; i++) y[i] = linear[i] - newton->projected->rhs[i] + y[i];
+  PetscCall(PetscFree(linear));
+  PetscCall(VecRestoreArray(f, &y));
+  PetscCall(VecRestoreArrayRead(x, &g));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode NewtonJacobian(SNES snes, Vec x, Mat jacobian, Mat preconditioner, void *ctx)
+{
+  Newton          *newton = ctx;
+  GpPde           *gp     = newton->gp;
+  const PetscInt64 n      = gp->grid.n_local;
+  const PetscReal *g;
+
+  PetscFunctionBegin;
+  (void)snes;
+  (void)preconditioner;
+  PetscCall(VecGetArrayRead(x, &g));
+  PetscCall(Expand(newton, g, newton->u));
+  PetscCall(VecRestoreArrayRead(x, &g));
+  for (PetscInt64 i = 0; i < n; i++) newton->u[i] += newton->projected->lift[i];
+  gp->eq->slope(n, newton->u, newton->slope);
+  PetscCall(MatAssemblyBegin(jacobian, MAT_FINAL_ASSEMBLY));
+  PetscCall(MatAssemblyEnd(jacobian, MAT_FINAL_ASSEMBLY));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode JacobianApply(Mat jacobian, Vec x, Vec f)
+{
+  Newton          *newton;
+  const PetscReal *g;
+  PetscReal       *y, *linear;
+
+  PetscFunctionBegin;
+  PetscCall(MatShellGetContext(jacobian, &newton));
+  PetscCall(VecGetArrayRead(x, &g));
+  PetscCall(VecGetArray(f, &y));
+  PetscCall(PetscMalloc1((size_t)newton->solution->n_core, &linear));
+  PetscCall(Expand(newton, g, newton->u));
+  for (PetscInt64 i = 0; i < newton->gp->grid.n_local; i++) newton->u[i] *= newton->slope[i];
+  PetscCall(GpProjectedCompress(newton->gp, newton->solution, newton->u, y));
+  PetscCall(TesKronSumApply(newton->projected->kron, g, linear));
+  for (PetscInt64 i = 0; i < newton->solution->n_core; i++) y[i] += linear[i];
+  PetscCall(PetscFree(linear));
+  PetscCall(VecRestoreArray(f, &y));
+  PetscCall(VecRestoreArrayRead(x, &g));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode PreconditionerApply(PC pc, Vec x, Vec f)
+{
+  Newton          *newton;
+  const PetscReal *g;
+  PetscReal       *y;
+
+  PetscFunctionBegin;
+  PetscCall(PCShellGetContext(pc, &newton));
+  PetscCall(VecGetArrayRead(x, &g));
+  PetscCall(VecGetArray(f, &y));
+  PetscCall(TesKronSumSolve(newton->projected->kron, g, y));
+  PetscCall(VecRestoreArray(f, &y));
+  PetscCall(VecRestoreArrayRead(x, &g));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The objects of one Newton step; `newton` may have no problem behind it when only the options are to be asked for. */
+static PetscErrorCode Objects(GpPde *gp, Newton *newton, PetscInt n, SNES *snes, Mat *jacobian, Vec *x, Vec *f)
+{
+  SNESLineSearch search;
+  KSP            ksp;
+  PC             pc;
+
+  PetscFunctionBegin;
+  PetscCall(VecCreateSeq(PETSC_COMM_SELF, n, x));
+  PetscCall(VecDuplicate(*x, f));
+  PetscCall(MatCreateShell(PETSC_COMM_SELF, n, n, n, n, newton, jacobian));
+  PetscCall(MatShellSetOperation(*jacobian, MATOP_MULT, (void (*)(void))JacobianApply));
+  PetscCall(SNESCreate(PETSC_COMM_SELF, snes));
+  PetscCall(SNESSetType(*snes, SNESNEWTONLS));
+  PetscCall(SNESSetFunction(*snes, *f, NewtonFunction, newton));
+  PetscCall(SNESSetJacobian(*snes, *jacobian, *jacobian, NewtonJacobian, newton));
+  PetscCall(SNESGetLineSearch(*snes, &search));
+  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBT));
+  PetscCall(SNESGetKSP(*snes, &ksp));
+  PetscCall(KSPSetType(ksp, KSPGMRES));
+  PetscCall(KSPGMRESSetRestart(ksp, gp->solver.restart));
+  PetscCall(KSPSetTolerances(ksp, gp->solver.gmres_rtol, 0, PETSC_DEFAULT, 400));
+  PetscCall(KSPGetPC(ksp, &pc));
+  PetscCall(PCSetType(pc, PCSHELL));
+  PetscCall(PCShellSetContext(pc, newton));
+  PetscCall(PCShellSetApply(pc, PreconditionerApply));
+  PetscCall(SNESSetFromOptions(*snes));
+  PetscCall(SNESSetTolerances(*snes, 0, 0, 0, 1, PETSC_DEFAULT)); /* one iteration; when to stop is decided below and by solver.max_newton */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpNewtonAskOptions(GpPde *gp)
+{
+  SNES snes;
+  Mat  jacobian;
+  Vec  x, f;
+
+  PetscFunctionBegin;
+  PetscCall(Objects(gp, NULL, 1, &snes, &jacobian, &x, &f));
+  PetscCall(SNESDestroy(&snes));
+  PetscCall(MatDestroy(&jacobian));
+  PetscCall(VecDestroy(&x));
+  PetscCall(VecDestroy(&f));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpNewtonStep(GpPde *gp, GpProjected *projected, GpSolution *solution, PetscBool *converged, PetscBool *failed)
+{
+  Newton              newton = {.gp = gp, .projected = projected, .solution = solution};
+  SNESConvergedReason reason;
+  SNES                snes;
+  Mat                 jacobian;
+  Vec                 x, f, update;
+  PetscInt            gmres;
+  PetscReal           size, change, left, *values;
+  const PetscReal    *g;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc2((size_t)gp->grid.n_local, &newton.u, (size_t)gp->grid.n_local, &newton.slope));
+  PetscCall(Objects(gp, &newton, (PetscInt)solution->n_core, &snes, &jacobian, &x, &f));
+  PetscCall(VecDuplicate(x, &update));
+  PetscCall(VecGetArray(x, &values));
+  PetscCall(PetscArraycpy(values, solution->core, (size_t)solution->n_core));
+  PetscCall(VecRestoreArray(x, &values));
+  PetscCall(VecCopy(x, update));
+  PetscCall(SNESSolve(snes, NULL, x));
+  PetscCall(SNESGetConvergedReason(snes, &reason));
+  PetscCall(SNESGetLinearSolveIterations(snes, &gmres));
+  PetscCall(SNESGetFunctionNorm(snes, &left));
+  if (reason == SNES_DIVERGED_LINE_SEARCH) { /* the full Newton update tells floor from failure */
+    Vec full;
+
+    PetscCall(SNESGetSolutionUpdate(snes, &full));
+    PetscCall(VecNorm(full, NORM_2, &change));
+  } else {
+    PetscCall(VecAXPY(update, -1, x));
+    PetscCall(VecNorm(update, NORM_2, &change));
+  }
+  PetscCall(VecNorm(x, NORM_2, &size));
+  PetscCall(VecGetArrayRead(x, &g));
+  PetscCall(PetscArraycpy(solution->core, g, (size_t)solution->n_core));
+  PetscCall(VecRestoreArrayRead(x, &g));
+  gp->newton_update = size > 0 ? change / size : 0;
+  if (PetscIsInfOrNanReal(gp->newton_update)) gp->newton_update = GP_NO_BOUND;
+  if (PetscIsInfOrNanReal(left)) left = GP_NO_BOUND;
+  gp->newton++;
+  *converged = gp->newton_update < gp->solver.rtol ? PETSC_TRUE : PETSC_FALSE;
+  *failed    = PETSC_FALSE;
+  if (reason == SNES_DIVERGED_LINE_SEARCH) {
+    *converged = gp->newton_update < FLOOR_UPDATE ? PETSC_TRUE : PETSC_FALSE;
+    *failed    = *converged ? PETSC_FALSE : PETSC_TRUE;
+  } else if (reason < 0 && reason != SNES_DIVERGED_MAX_IT) *failed = PETSC_TRUE;
+  if (!*converged && gp->newton >= gp->solver.max_newton) *failed = PETSC_TRUE;
+  PetscCall(GpNewtonRowAdd(gp, &(GpNewtonRow){.attempt   = (PetscReal)gp->n_attempts,
+                                              .iteration = (PetscReal)gp->newton,
+                                              .update    = gp->newton_update,
+                                              .residual  = left,
+                                              .gmres     = (PetscReal)gmres}));
+  PetscCall(VecDestroy(&update));
+  PetscCall(SNESDestroy(&snes));
+  PetscCall(MatDestroy(&jacobian));
+  PetscCall(VecDestroy(&x));
+  PetscCall(VecDestroy(&f));
+  PetscCall(PetscFree2(newton.u, newton.slope));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

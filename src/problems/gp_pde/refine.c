@@ -1,0 +1,470 @@
+/* The loop that chooses every knob by the error bound B (solve.c): the way to run.
+
+   for the stages: extensions 3, 4, 2 with identified spectra; then, only where a dimension turned out broadband, the two dense dictionaries
+     for pass 1 and, for nonlinear equations, pass 2 (identify from f - n(u_best): the harmonics that n(u) puts into f, possibly aliased, are gone)
+       identify every dimension
+       for background degrees below 2, 4, 8, 12, 20, 32: reduce, solve (Newton where nonlinear), bound
+       the candidate is the smallest background with B <= 3 min B; it replaces the best if its B < B_best / 3
+     stop after the first stage whose best B is below refine.error_bound_target.
+
+   One step of the run is one chunk of identification, one attempt, or one Newton iteration. The state is what a restart needs and no more: spectra, evidence weights, tables,
+   and cores (of the Newton iterate, of attempts that may still be chosen, of the best); bases, factors and grid arrays are made again from it.
+   All ranks see the same bounds (ordered sums), hence take the same way. */
+#include "gp_pde.h"
+
+static const PetscInt backgrounds[GP_BACKGROUNDS] = {2, 4, 8, 12, 20, 32};
+
+#define BACKGROUND_ALONE 12 /* without the loop: within 1-2 digits of the best everywhere */
+#define KEEP             3  /* candidates within this factor of the smallest bound; and the gain that replaces the best */
+
+/* ---- where in the loop ---- */
+
+static PetscBool HasUniform(const GpPde *gp)
+{
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    if (gp->nodes[d] == TES_NODES_UNIFORM) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+static PetscInt Extensions(const GpPde *gp)
+{
+  return gp->refine.enable ? gp->spectrum.extension.n : 1;
+}
+
+static GpSpectrumMode StageMode(const GpPde *gp)
+{
+  if (!HasUniform(gp)) return GP_POLYNOMIAL;
+  if (gp->stage < Extensions(gp)) return GP_IDENTIFIED;
+  return gp->stage == Extensions(gp) ? GP_FLAT : GP_SCREENED;
+}
+
+static PetscInt StageCount(const GpPde *gp)
+{
+  return HasUniform(gp) ? Extensions(gp) + (gp->broadband ? 2 : 0) : 1;
+}
+
+static PetscInt BackgroundCount(const GpPde *gp)
+{
+  PetscInt count = 0;
+
+  if (gp->spectrum.background.word < 0 || !gp->refine.enable || !HasUniform(gp)) return 1;
+  for (PetscInt i = 0; i < GP_BACKGROUNDS; i++) {
+    PetscBool fits = PETSC_TRUE;
+
+    for (PetscInt d = 0; d < gp->dim; d++) {
+      if (2 * backgrounds[i] > gp->n[d]) fits = PETSC_FALSE;
+    }
+    if (fits) count = i + 1;
+  }
+  return PetscMax(count, 1);
+}
+
+static PetscInt Background(const GpPde *gp, PetscInt which)
+{
+  PetscInt b = gp->spectrum.background.value;
+
+  if (gp->spectrum.background.word < 0) return b;
+  if (gp->refine.enable) return backgrounds[which];
+  b = BACKGROUND_ALONE;
+  for (PetscInt d = 0; d < gp->dim; d++) b = PetscMin(b, (PetscInt)(gp->n[d] / 2));
+  return PetscMax(b, 2);
+}
+
+static PetscInt Passes(const GpPde *gp)
+{
+  return gp->eq->nonlinear ? 2 : 1;
+}
+
+static const char *const mode_names[] = {"polynomials", "identified", "flat", "screened"};
+
+PetscErrorCode GpRefineStart(GpPde *gp)
+{
+  PetscFunctionBegin;
+  gp->stage         = 0;
+  gp->pass          = 1;
+  gp->which         = 0;
+  gp->phase         = GP_PHASE_IDENTIFY;
+  gp->best_bound    = GP_NO_BOUND;
+  gp->last_bound    = 1; /* of a relative error: nothing is known yet */
+  gp->newton_update = 1;
+  gp->sigma         = 1e-2;
+  if (HasUniform(gp) && !gp->spectrum.identify) { /* no identification: the dense dictionaries at once */
+    gp->broadband = PETSC_TRUE;
+    gp->stage     = Extensions(gp);
+    for (PetscInt d = 0; d < gp->dim; d++) gp->tripped[d] = gp->nodes[d] == TES_NODES_UNIFORM ? PETSC_TRUE : PETSC_FALSE;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- tables ---- */
+
+static PetscErrorCode TableAdd(PetscInt64 *n, PetscReal **table, PetscInt width, const PetscReal *row)
+{
+  PetscReal *longer;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1((size_t)(*n + width), &longer));
+  PetscCall(PetscArraycpy(longer, *table, (size_t)*n));
+  PetscCall(PetscArraycpy(longer + *n, row, (size_t)width));
+  PetscCall(PetscFree(*table));
+  *table = longer;
+  *n += width;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpRefineAttemptAdd(GpPde *gp, const GpAttempt *row)
+{
+  PetscFunctionBegin;
+  PetscCall(TableAdd(&gp->n_attempts, &gp->attempts, GP_ATTEMPT_WIDTH, (const PetscReal *)row));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpNewtonRowAdd(GpPde *gp, const GpNewtonRow *row)
+{
+  PetscFunctionBegin;
+  PetscCall(TableAdd(&gp->n_newton, &gp->newton_rows, GP_NEWTON_WIDTH, (const PetscReal *)row));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+GpAttempt *GpRefineAttempts(GpPde *gp, PetscInt *n)
+{
+  *n = (PetscInt)(gp->n_attempts / GP_ATTEMPT_WIDTH);
+  return (GpAttempt *)gp->attempts;
+}
+
+/* ---- what is made again from the state ---- */
+
+/* Bases for a core that came from the state (or for a fresh one). */
+static PetscErrorCode Rebuild(GpPde *gp, const GpSpectrum spectra[], PetscInt background, GpSolution *solution)
+{
+  PetscReal       *core = solution->core;
+  const PetscInt64 n    = solution->n_core;
+
+  PetscFunctionBegin;
+  if (solution->ready) PetscFunctionReturn(PETSC_SUCCESS);
+  solution->core = NULL;
+  PetscCall(GpSolutionCreate(gp, spectra, background, solution));
+  if (core) {
+    PetscCheck(n == solution->n_core, PETSC_COMM_SELF, PETSC_ERR_PLIB, "a core of %" PetscInt64_FMT " values for bases of %" PetscInt64_FMT, n, solution->n_core);
+    PetscCall(PetscFree(solution->core));
+    solution->core = core;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpRefineBest(GpPde *gp)
+{
+  PetscFunctionBegin;
+  if (gp->has_best) PetscCall(Rebuild(gp, gp->best_spectra, gp->best_background, &gp->best));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* f - n(u_best), the source of pass 2 */
+static PetscErrorCode EnsureKnown(GpPde *gp)
+{
+  PetscFunctionBegin;
+  if (gp->pass != 2 || gp->known_ready) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(GpRefineBest(gp));
+  PetscCall(GpSolutionValues(gp, &gp->best, &gp->grid, gp->known));
+  gp->eq->reaction(gp->grid.n_local, gp->known, gp->known);
+  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) gp->known[i] = gp->f[i] - gp->known[i];
+  gp->known_ready = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode EnsureAttempt(GpPde *gp)
+{
+  PetscFunctionBegin;
+  PetscCall(Rebuild(gp, gp->spectra, Background(gp, gp->which), &gp->attempt));
+  if (!gp->projected.ready) PetscCall(GpProjectedCreate(gp, &gp->attempt, &gp->projected));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode DropAttempt(GpPde *gp)
+{
+  PetscFunctionBegin;
+  PetscCall(GpProjectedDestroy(&gp->projected));
+  PetscCall(GpSolutionDestroy(&gp->attempt));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the steps ---- */
+
+static PetscErrorCode BeginPass(GpPde *gp, PetscInt stage, PetscInt pass)
+{
+  PetscFunctionBegin;
+  gp->stage       = stage;
+  gp->pass        = pass;
+  gp->which       = 0;
+  gp->phase       = GP_PHASE_IDENTIFY;
+  gp->known_ready = PETSC_FALSE;
+  PetscCall(GpIdentifyReset(&gp->work));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode IdentifyStep(TesProblem problem, GpPde *gp, TesProgress *progress)
+{
+  const PetscInt       d         = gp->which;
+  const GpSpectrumMode mode      = gp->nodes[d] == TES_NODES_CHEBYSHEV ? GP_POLYNOMIAL : StageMode(gp);
+  const PetscInt       extension = gp->spectrum.extension.v[mode == GP_IDENTIFIED ? gp->stage : 0];
+  PetscBool            done = PETSC_TRUE, tripped = PETSC_FALSE;
+
+  PetscFunctionBegin;
+  PetscCall(EnsureKnown(gp));
+  PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "spectrum along %c, extension %" PetscInt_FMT, "xyz"[d], extension));
+  if (mode == GP_POLYNOMIAL || gp->tripped[d]) PetscCall(GpIdentifyDense(gp, d, mode));
+  else if (mode == GP_IDENTIFIED || gp->pass == 2 || !gp->spectra[d].extension) PetscCall(GpIdentifyStep(gp, d, extension, &done, &tripped));
+  if (!done) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(GpIdentifyReset(&gp->work));
+  if (tripped) {
+    gp->tripped[d] = gp->broadband = PETSC_TRUE;
+    PetscCall(TesProblemSay(problem, "dimension %c is broadband (its data do not sum up from at most %" PetscInt_FMT " frequencies): dense dictionaries are taken; Chebyshev nodes would gain about 4 digits",
+                            "xyz"[d], gp->spectrum.max_candidates));
+    if (mode != GP_IDENTIFIED) PetscCall(GpIdentifyDense(gp, d, mode));
+  }
+  if (++gp->which < gp->dim) PetscFunctionReturn(PETSC_SUCCESS);
+  if (gp->broadband && StageMode(gp) == GP_IDENTIFIED) PetscCall(BeginPass(gp, Extensions(gp), 1));
+  else {
+    gp->which  = 0;
+    gp->n_kept = 0;
+    gp->phase  = GP_PHASE_ATTEMPT;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode KeptReset(GpKept *kept)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscFree(kept->core));
+  PetscCall(PetscMemzero(kept, sizeof(*kept)));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Attempts come with growing background, so an attempt can be chosen only if its bound is below those of all before it and within KEEP of the smallest: the
+   rest is dropped, and one or two cores stay. */
+static PetscErrorCode Keep(GpPde *gp, PetscReal bound)
+{
+  PetscReal min   = bound;
+  PetscInt  count = 0;
+
+  PetscFunctionBegin;
+  if (bound >= GP_NO_BOUND) PetscFunctionReturn(PETSC_SUCCESS);
+  for (PetscInt i = 0; i < gp->n_kept; i++) min = PetscMin(min, gp->kept[i].bound);
+  for (PetscInt i = 0; i < gp->n_kept; i++) {
+    if (gp->kept[i].bound <= KEEP * min) {
+      if (i != count) {
+        gp->kept[count] = gp->kept[i];
+        PetscCall(PetscMemzero(&gp->kept[i], sizeof(gp->kept[i])));
+      }
+      count++;
+    } else PetscCall(KeptReset(&gp->kept[i]));
+  }
+  gp->n_kept = count;
+  if (count && bound >= min) PetscFunctionReturn(PETSC_SUCCESS); /* an earlier one is as good */
+  {
+    GpKept *kept = &gp->kept[gp->n_kept++];
+
+    *kept = (GpKept){.background = Background(gp, gp->which), .row = (PetscInt)(gp->n_attempts / GP_ATTEMPT_WIDTH) - 1, .bound = bound, .n = gp->attempt.n_core};
+    PetscCall(PetscMalloc1((size_t)kept->n, &kept->core));
+    PetscCall(PetscArraycpy(kept->core, gp->attempt.core, (size_t)kept->n));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* End of a pass: the candidate, perhaps the new best, and where to go on. */
+static PetscErrorCode Choose(TesProblem problem, GpPde *gp)
+{
+  PetscFunctionBegin;
+  if (gp->n_kept > 0 && gp->kept[0].bound < gp->best_bound / KEEP) {
+    GpKept *kept = &gp->kept[0]; /* the smallest background of those left */
+
+    PetscCall(GpSolutionDestroy(&gp->best));
+    gp->best.core       = kept->core;
+    gp->best.n_core     = kept->n;
+    kept->core          = NULL;
+    gp->has_best        = PETSC_TRUE;
+    gp->best_bound      = kept->bound;
+    gp->best_background = kept->background;
+    gp->best_row        = kept->row;
+    for (PetscInt d = 0; d < gp->dim; d++) PetscCall(GpSpectrumCopy(&gp->spectra[d], &gp->best_spectra[d]));
+    PetscCall(TesProblemSay(problem, "extension %" PetscInt64_FMT " (%s), pass %" PetscInt_FMT ": background %" PetscInt_FMT " is the best so far, error %s %.2e", gp->spectra[0].extension,
+                            mode_names[gp->spectra[0].mode], gp->pass, gp->best_background, gp->eq->bound ? "bound" : "estimate", (double)gp->best_bound));
+  }
+  for (PetscInt i = 0; i < GP_BACKGROUNDS; i++) PetscCall(KeptReset(&gp->kept[i]));
+  gp->n_kept = 0;
+  if (gp->pass < Passes(gp) && gp->has_best) {
+    PetscCall(BeginPass(gp, gp->stage, gp->pass + 1));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (gp->best_bound < gp->refine.error_bound_target || gp->stage + 1 >= StageCount(gp)) gp->phase = GP_PHASE_DONE;
+  else PetscCall(BeginPass(gp, gp->stage + 1, 1));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FinishAttempt(TesProblem problem, GpPde *gp, PetscBool failed)
+{
+  GpBound bound = {.bound = GP_NO_BOUND, .residual = GP_NO_BOUND, .misfit = GP_NO_BOUND};
+
+  PetscFunctionBegin;
+  if (!failed) PetscCall(GpBoundCompute(gp, &gp->attempt, &gp->projected, &bound));
+  gp->last_bound = bound.bound;
+  PetscCall(GpRefineAttemptAdd(gp, &(GpAttempt){.mode       = (PetscReal)gp->spectra[0].mode,
+                                                .extension  = (PetscReal)gp->spectra[0].extension,
+                                                .pass       = gp->pass,
+                                                .background = gp->attempt.background,
+                                                .unknowns   = (PetscReal)gp->attempt.n_core,
+                                                .newton     = gp->newton,
+                                                .bound      = bound.bound,
+                                                .residual   = bound.residual,
+                                                .misfit     = bound.misfit}));
+  PetscCall(Keep(gp, bound.bound));
+  PetscCall(DropAttempt(gp));
+  if (++gp->which < BackgroundCount(gp)) gp->phase = GP_PHASE_ATTEMPT;
+  else PetscCall(Choose(problem, gp));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode AttemptStep(TesProblem problem, GpPde *gp, TesProgress *progress)
+{
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "pass %" PetscInt_FMT ", background %" PetscInt_FMT, gp->pass, Background(gp, gp->which)));
+  PetscCall(EnsureKnown(gp));
+  PetscCall(DropAttempt(gp));
+  PetscCall(EnsureAttempt(gp));
+  gp->newton = 0;
+  ierr       = GpProjectedStart(gp, &gp->projected, &gp->attempt);
+  if (ierr == TES_ERR_NUMBERS) { /* this dictionary makes a singular projected operator: the next one may not */
+    TesErrorForget();
+    PetscCall(FinishAttempt(problem, gp, PETSC_TRUE));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(ierr);
+  if (gp->eq->nonlinear && gp->attempt.n_core > 0) gp->phase = GP_PHASE_NEWTON;
+  else PetscCall(FinishAttempt(problem, gp, PETSC_FALSE));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode NewtonStep(TesProblem problem, GpPde *gp, TesProgress *progress)
+{
+  PetscBool converged, failed;
+
+  PetscFunctionBegin;
+  PetscCall(EnsureKnown(gp));
+  PetscCall(EnsureAttempt(gp));
+  PetscCall(GpNewtonStep(gp, &gp->projected, &gp->attempt, &converged, &failed));
+  PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "pass %" PetscInt_FMT ", background %" PetscInt_FMT ", newton %" PetscInt_FMT, gp->pass, Background(gp, gp->which),
+                          gp->newton));
+  if (converged || failed) PetscCall(FinishAttempt(problem, gp, failed));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpRefineStep(TesProblem problem, GpPde *gp, TesProgress *progress)
+{
+  static PetscErrorCode (*const steps[])(TesProblem, GpPde *, TesProgress *) = {IdentifyStep, AttemptStep, NewtonStep};
+  static const char *const phases[]                                          = {"identification", "attempts", "newton"};
+  const GpPhase            phase                                             = (GpPhase)gp->phase;
+  const PetscInt           per_pass                                          = gp->dim + BackgroundCount(gp);
+
+  PetscFunctionBegin;
+  if (phase != GP_PHASE_DONE) {
+    PetscCall(TesPhaseBegin(TesProblemTimers(problem), phases[phase]));
+    PetscCall(steps[phase](problem, gp, progress));
+    PetscCall(TesPhaseEnd(TesProblemTimers(problem), phases[phase]));
+  }
+  progress->total      = (PetscReal)(StageCount(gp) * Passes(gp) * per_pass);
+  progress->done       = (PetscReal)((gp->stage * Passes(gp) + gp->pass - 1) * per_pass + (gp->phase == GP_PHASE_IDENTIFY ? 0 : gp->dim) + gp->which);
+  progress->work       = 1;
+  for (PetscInt d = 0; d < gp->dim; d++) progress->work *= (PetscReal)gp->n[d];
+  progress->merit_name = "bound";
+  progress->merit      = PetscMin(gp->best_bound, gp->last_bound);
+  progress->finished   = gp->phase == GP_PHASE_DONE ? PETSC_TRUE : PETSC_FALSE;
+  if (progress->finished) progress->done = progress->total;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- state ---- */
+
+static PetscErrorCode CoreState(TesState state, const char name[], GpSolution *solution)
+{
+  const PetscBool restore = state->ops->mode == TES_STATE_WRITES_PROBLEM ? PETSC_TRUE : PETSC_FALSE;
+
+  PetscFunctionBegin;
+  if (restore && solution->ready) { /* bases of what was there before go, the core stays for the visitor */
+    PetscReal       *core = solution->core;
+    const PetscInt64 n    = solution->n_core;
+
+    solution->core = NULL;
+    PetscCall(GpSolutionDestroy(solution));
+    solution->core   = core;
+    solution->n_core = n;
+  }
+  PetscCall(TesStateRealsGrow(state, name, &solution->n_core, &solution->core));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpRefineState(GpPde *gp, TesState state)
+{
+  char name[32];
+
+  PetscFunctionBegin;
+  PetscCall(TesStateReal(state, "best_bound", &gp->best_bound));
+  PetscCall(TesStateReal(state, "last_bound", &gp->last_bound));
+  PetscCall(TesStateReal(state, "newton_update", &gp->newton_update));
+  PetscCall(TesStateReal(state, "sigma", &gp->sigma));
+  PetscCall(TesStateInt(state, "phase", &gp->phase));
+  PetscCall(TesStateIndex(state, "stage", &gp->stage));
+  PetscCall(TesStateIndex(state, "pass", &gp->pass));
+  PetscCall(TesStateIndex(state, "which", &gp->which));
+  PetscCall(TesStateIndex(state, "newton", &gp->newton));
+  PetscCall(TesStateBool(state, "broadband", &gp->broadband));
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    PetscCall(PetscSNPrintf(name, sizeof(name), "tripped_%c", "xyz"[d]));
+    PetscCall(TesStateBool(state, name, &gp->tripped[d]));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "spectrum_%c", "xyz"[d]));
+    PetscCall(GpSpectrumState(&gp->spectra[d], name, state));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "best_spectrum_%c", "xyz"[d]));
+    PetscCall(GpSpectrumState(&gp->best_spectra[d], name, state));
+  }
+  PetscCall(GpIdentifyState(&gp->work, state));
+  PetscCall(TesStateRealsGrow(state, "attempts", &gp->n_attempts, &gp->attempts));
+  PetscCall(TesStateRealsGrow(state, "newton_rows", &gp->n_newton, &gp->newton_rows));
+  PetscCall(TesStateBool(state, "has_best", &gp->has_best));
+  PetscCall(TesStateIndex(state, "best_background", &gp->best_background));
+  PetscCall(TesStateIndex(state, "best_row", &gp->best_row));
+  PetscCall(CoreState(state, "best_core", &gp->best));
+  PetscCall(CoreState(state, "newton_core", &gp->attempt));
+  PetscCall(TesStateIndex(state, "n_kept", &gp->n_kept));
+  for (PetscInt i = 0; i < gp->n_kept; i++) {
+    PetscCall(PetscSNPrintf(name, sizeof(name), "kept_%" PetscInt_FMT, i));
+    PetscCall(TesStatePush(state, name));
+    PetscCall(TesStateIndex(state, "background", &gp->kept[i].background));
+    PetscCall(TesStateIndex(state, "row", &gp->kept[i].row));
+    PetscCall(TesStateReal(state, "bound", &gp->kept[i].bound));
+    PetscCall(TesStateRealsGrow(state, "core", &gp->kept[i].n, &gp->kept[i].core));
+    PetscCall(TesStatePop(state));
+  }
+  if (state->ops->mode == TES_STATE_WRITES_PROBLEM) {
+    gp->known_ready = PETSC_FALSE;
+    PetscCall(GpProjectedDestroy(&gp->projected));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpRefineDestroy(GpPde *gp)
+{
+  PetscFunctionBegin;
+  PetscCall(DropAttempt(gp));
+  PetscCall(GpSolutionDestroy(&gp->best));
+  PetscCall(GpIdentifyReset(&gp->work));
+  for (PetscInt d = 0; d < GP_DIM; d++) {
+    PetscCall(GpSpectrumReset(&gp->spectra[d]));
+    PetscCall(GpSpectrumReset(&gp->best_spectra[d]));
+  }
+  for (PetscInt i = 0; i < GP_BACKGROUNDS; i++) PetscCall(KeptReset(&gp->kept[i]));
+  PetscCall(PetscFree(gp->attempts));
+  PetscCall(PetscFree(gp->newton_rows));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
