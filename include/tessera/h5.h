@@ -2,7 +2,7 @@
 /* HDF5 with every result checked, and files that are either old or new, never between.
 
    Writing does not use MPI-IO: a full disk during a collective write is reported as success, and an error on one rank hangs the flush (both measured on Open MPI 4.1
-   with HDF5 1.10). In its place rank 0 makes the file through the serial driver with contiguous, early-allocated datasets and closes it; every rank then pwrites
+   with HDF5 1.10). In its place rank 0 makes the file's structure through the serial driver, in memory, with contiguous, early-allocated datasets; every rank then pwrites
    its rows at the dataset's offset. The result is ordinary HDF5, every error is local and is agreed by TesAgree, and the bytes do not depend on the rank count.
    Reading of distributed data is collective through parallel HDF5. */
 #include <hdf5.h>

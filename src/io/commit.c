@@ -69,17 +69,23 @@ static PetscErrorCode Reserve(TesFile file, int fd, PetscInt64 bytes)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Room for what the file will need at most, before anything else: metadata are estimated generously. */
+static PetscInt64 Estimate(TesFile file)
+{
+  PetscInt64 bytes = 65536 + TES_USER_BLOCK;
+
+  for (int i = 0; i < file->n_entries; i++) bytes += 4096 + TesFileEntryBytes(&file->entry[i], PETSC_FALSE);
+  for (int i = 0; i < file->n_attributes; i++) bytes += 512 + (file->attribute[i].text ? (PetscInt64)strlen(file->attribute[i].text) : 0);
+  return bytes;
+}
+
 static PetscErrorCode PrepareOpened(TesFile file, int fd)
 {
-  PetscInt64  bytes = 65536 + TES_USER_BLOCK; /* metadata: generous, only to meet a full disk before HDF5 does */
-  struct stat info;
-
   PetscFunctionBegin;
-  for (int i = 0; i < file->n_entries; i++) bytes += 4096 + TesFileEntryBytes(&file->entry[i], PETSC_FALSE);
-  PetscCall(Reserve(file, fd, bytes));
-  PetscCall(TesFileLayOut(file));
-  if (fstat(fd, &info) == -1) PetscCall(Trouble(file, "examine"));
-  PetscCall(Reserve(file, fd, (PetscInt64)info.st_size));
+  PetscCall(Reserve(file, fd, Estimate(file)));
+  PetscCall(TesFileLayOut(file, fd));
+  if (ftruncate(fd, (off_t)file->bytes) == -1) PetscCall(Trouble(file, "set the length of"));
+  PetscCall(Reserve(file, fd, file->bytes));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -114,7 +120,7 @@ static PetscErrorCode ShareLayout(TesFile file)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode WriteAll(TesFile file, int fd, const void *buffer, PetscInt64 bytes, PetscInt64 offset)
+PetscErrorCode TesFileWrite(TesFile file, int fd, const void *buffer, PetscInt64 bytes, PetscInt64 offset)
 {
   const char *at = (const char *)buffer;
 
@@ -168,7 +174,7 @@ static PetscErrorCode WriteRows(TesFile file, int fd, unsigned long *crc)
     PetscInt64 offset = 0, bytes = OwnRange(file, &file->entry[i], &offset);
 
     if (!bytes) continue;
-    PetscCall(WriteAll(file, fd, file->entry[i].item.data, bytes, offset));
+    PetscCall(TesFileWrite(file, fd, file->entry[i].item.data, bytes, offset));
     *crc = CrcOf(*crc, file->entry[i].item.data, bytes);
   }
   PetscCall(Hook(file, "write"));
@@ -268,7 +274,7 @@ static PetscErrorCode Seal(TesFile file, int fd, unsigned long crc)
   PetscCall(Hook(file, "rename"));
   if (file->rank) PetscFunctionReturn(PETSC_SUCCESS);
   TesUserBlockFill(block, file->bytes, crc);
-  PetscCall(WriteAll(file, fd, block, TES_USER_BLOCK, 0));
+  PetscCall(TesFileWrite(file, fd, block, TES_USER_BLOCK, 0));
   if (fsync(fd) == -1) PetscCall(Trouble(file, "flush"));
   PetscCall(TesPreadAll(fd, back, TES_USER_BLOCK, 0, file->part));
   PetscCheck(!memcmp(block, back, TES_USER_BLOCK), PETSC_COMM_SELF, TES_ERR_WORLD, "%s does not read back as it was written", file->path);

@@ -32,11 +32,14 @@ struct _p_TesFile {
 
 #define TES_USER_BLOCK 512
 
-/* layout.c: rank 0 alone. Makes the .part with all groups, datasets and attributes, learns the offsets and closes it; and, later, looks whether it opens again. */
-PetscErrorCode TesFileLayOut(TesFile file);
+/* layout.c: rank 0 alone. Writes all groups, datasets and attributes into the open .part, learns the offsets and the length; and, later, looks whether it opens
+   again. */
+PetscErrorCode TesFileLayOut(TesFile file, int fd);
 PetscErrorCode TesFileCheckLayout(TesFile file);
 PetscInt64     TesFileEntryBytes(const TesFileEntry *entry, PetscBool local);
-/* commit.c */
+/* commit.c: a write of any length; errors name the file and, for a full disk, the room */
+PetscErrorCode TesFileWrite(TesFile file, int fd, const void *buffer, PetscInt64 bytes, PetscInt64 offset);
+/* file.c */
 PetscErrorCode TesFileAddCopy(TesFile file, const char prefix[], const TesStateItem *item); /* like TesFileAddItem; replicated values are copied at once */
 /* verify.c: the user block, 512 bytes */
 void           TesUserBlockFill(unsigned char block[TES_USER_BLOCK], PetscInt64 length, unsigned long crc);

@@ -45,8 +45,8 @@ static PetscErrorCode OpenAll(MPI_Comm comm, const char path[], hid_t *file)
   TesCallH5(H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL));
   TesCallH5(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG));
   *file = H5Fopen(path, H5F_ACC_RDONLY, access);
-  H5Pclose(access);
   PetscCheck(*file >= 0, PETSC_COMM_SELF, TES_ERR_WORLD, "cannot open %s: %s", path, TesH5ErrorText());
+  TesCallH5(H5Pclose(access)); /* after the message: every call clears the last one's errors */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
