@@ -112,7 +112,7 @@ typedef struct {
 . path - the deck
 
   Output Parameter:
-. deck - the deck; destroy with TesDeckDestroy. An unreadable file (missing, directory, FIFO, > 64 MiB) raises TES_ERR_DECK with a message;
+. deck - the deck; destroy with TesDeckDestroy. An unreadable file (missing, directory, FIFO, > 16 MiB) raises TES_ERR_DECK with a message;
          text that is not YAML, duplicate keys, a deck that is empty or no map give a deck with complaints.
 @*/
 PetscErrorCode TesDeckCreateFile(MPI_Comm comm, const char path[], TesDeck *deck);
@@ -154,7 +154,8 @@ PetscErrorCode TesDeckRead(TesDeck deck, PetscInt n_tables, const TesKeyTable ta
   Input Parameters:
 + deck   - the deck
 . path   - "dt", "solver.rtol", "hamiltonian.2.coeff" (items by number)
-- format - what is wrong and what is allowed, without the place: "`dt: 3.0` is ..." is prefixed by the layer
+- format - what is wrong and what is allowed. The layer puts the key and its value before it: "unstable: dt must be ..." becomes "`dt: 3.0` is unstable: ...";
+           "must be ...", "has 3 entries" (a verb first) become "`dt: 3.0` must be ..."; a clause that begins with "the", "`" or ":" becomes "`dt: 3.0`: the ..."
 @*/
 PetscErrorCode TesDeckComplainKey(TesDeck deck, const char path[], const char format[], ...) __attribute__((format(printf, 3, 4)));
 

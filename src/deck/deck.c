@@ -1,37 +1,46 @@
-/* A deck from its first byte to filled structs. */
+/* A deck from its first byte to filled structs. Rank 0 reads the file and shares its text; every rank parses it for itself, which needs no messages and gives
+   the same nodes and the same complaints everywhere. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "deck_impl.h"
 
-/* Read a plain file as a whole; rank 0 only. A FIFO or a device would block or never end: refused by its type. */
-static PetscErrorCode ReadWhole(const char path[], char **text, size_t *length)
+/* Read an open plain file as a whole. */
+static PetscErrorCode ReadOpen(int file, const char path[], char **text, size_t *length)
 {
   struct stat status;
-  int         file;
   size_t      have = 0;
+  ssize_t     n;
 
   PetscFunctionBegin;
-  *text = NULL;
-  PetscCheck(!stat(path, &status), PETSC_COMM_SELF, TES_ERR_DECK, "%s", TesErrnoText("cannot read the deck %s", path));
+  PetscCheck(!fstat(file, &status), PETSC_COMM_SELF, TES_ERR_DECK, "%s", TesErrnoText("cannot read the deck %s", path));
   PetscCheck(S_ISREG(status.st_mode), PETSC_COMM_SELF, TES_ERR_DECK, "cannot read the deck %s: it is %s, not a plain file", path, S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe");
-  PetscCheck(status.st_size <= (off_t)DECK_MAX_BYTES, PETSC_COMM_SELF, TES_ERR_DECK, "the deck %s has more than 64 MiB", path);
-  file = open(path, O_RDONLY | O_CLOEXEC);
-  PetscCheck(file >= 0, PETSC_COMM_SELF, TES_ERR_DECK, "%s", TesErrnoText("cannot read the deck %s", path));
+  PetscCheck(status.st_size <= (off_t)DECK_MAX_BYTES, PETSC_COMM_SELF, TES_ERR_DECK, "the deck %s has more than %d MiB: large data belongs into a file that the deck names", path,
+             (int)(DECK_MAX_BYTES >> 20));
   PetscCall(PetscMalloc1((size_t)status.st_size + 1, text));
-  while (have < (size_t)status.st_size) {
-    ssize_t n = read(file, *text + have, (size_t)status.st_size - have);
-
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    have += (size_t)n;
-  }
-  close(file);
+  do {
+    n = read(file, *text + have, (size_t)status.st_size - have);
+    if (n > 0) have += (size_t)n;
+  } while (have < (size_t)status.st_size && (n > 0 || (n < 0 && errno == EINTR)));
+  PetscCheck(n >= 0, PETSC_COMM_SELF, TES_ERR_DECK, "%s", TesErrnoText("cannot read the deck %s", path));
   (*text)[have] = 0;
   *length       = have;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Rank 0 only. A FIFO or a device would block or never end: opened without waiting and refused by its type. */
+static PetscErrorCode ReadWhole(const char path[], char **text, size_t *length)
+{
+  int            file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  PetscCheck(file >= 0, PETSC_COMM_SELF, TES_ERR_DECK, "%s", TesErrnoText("cannot read the deck %s", path));
+  ierr = ReadOpen(file, path, text, length);
+  close(file);
+  PetscCall(ierr);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -54,7 +63,7 @@ static PetscErrorCode Parse(TesDeck deck)
   PetscFunctionBegin;
   PetscCall(DeckParseYaml(deck, -1, deck->source_text, deck->source_length, &deck->root));
   if (!deck->root && deck->n_complaints) PetscFunctionReturn(PETSC_SUCCESS);
-  if (!deck->root || (deck->root->type == NODE_SCALAR && !deck->root->text[0])) {
+  if (!deck->root || (deck->root->type == NODE_SCALAR && !deck->root->text[0] && !deck->root->quoted)) {
     PetscCall(TesFormat(&message, "the deck is empty: it begins with `problem: KIND` (see tessera list; tessera describe KIND --template prints a whole deck)"));
     PetscCall(DeckComplain(deck, NULL, message, NULL));
     deck->root = NULL;
@@ -71,6 +80,10 @@ PetscErrorCode TesDeckCreateText(MPI_Comm comm, const char name[], size_t length
   PetscFunctionBegin;
   (void)comm; /* every rank has the text already */
   PetscCall(Create(name, deck));
+  if (length >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3)) { /* a byte order mark: some editors put it before UTF-8 */
+    text += 3;
+    length -= 3;
+  }
   PetscCall(PetscMalloc1(length + 1, &(*deck)->source_text));
   if (length) memcpy((*deck)->source_text, text, length);
   (*deck)->source_text[length] = 0;
@@ -106,7 +119,7 @@ PetscErrorCode TesDeckDestroy(TesDeck *deck)
 
   PetscFunctionBegin;
   if (!d) PetscFunctionReturn(PETSC_SUCCESS);
-  for (PetscInt i = 0; i < d->n_complaints; i++) {
+  for (PetscInt i = 0; i < d->n_kept; i++) {
     PetscCall(PetscFree(d->complaint[i].message));
     PetscCall(PetscFree(d->complaint[i].hint));
   }
@@ -122,115 +135,27 @@ PetscErrorCode TesDeckDestroy(TesDeck *deck)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* ---- --set ---- */
-
-static PetscErrorCode BadSet(TesDeck deck, PetscInt source, const char what[])
-{
-  char *message;
-
-  PetscFunctionBegin;
-  PetscCall(TesFormat(&message, "%s", what));
-  PetscCall(DeckComplainAt(deck, source, 1, 1, 1, message, NULL));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Put a value at a path, making the sections on the way. */
-static PetscErrorCode Put(TesDeck deck, PetscInt source, char path[], TesNode value)
-{
-  TesNode node = deck->root;
-  char   *rest = NULL;
-
-  PetscFunctionBegin;
-  for (char *name = strtok_r(path, ".", &rest); name; name = strtok_r(NULL, ".", &rest)) {
-    PetscBool last = !rest || !*rest ? PETSC_TRUE : PETSC_FALSE;
-    PetscInt  at   = -1;
-
-    if (node->type == NODE_LIST) {
-      char *end;
-      long  i = strtol(name, &end, 10);
-
-      if (*end || i < 0 || i > node->n) {
-        PetscCall(BadSet(deck, source, "a list item is named by its number from 0"));
-        PetscFunctionReturn(PETSC_SUCCESS);
-      }
-      at = (PetscInt)i;
-    } else if (node->type == NODE_MAP) {
-      for (PetscInt i = 0; i < node->n; i++)
-        if (!strcmp(node->key[i]->text, name)) at = i;
-      if (at < 0) at = node->n;
-    } else {
-      PetscCall(BadSet(deck, source, "the path goes through a key that holds a value, no section"));
-      PetscFunctionReturn(PETSC_SUCCESS);
-    }
-    if (at == node->n) {
-      TesNode key, fresh = value;
-
-      PetscCall(NodeCreate(deck, NODE_SCALAR, value, &key));
-      PetscCall(DeckString(deck, name, strlen(name), &key->text));
-      if (!last) PetscCall(NodeCreate(deck, NODE_MAP, value, &fresh));
-      PetscCall(NodeAppend(deck, node, key, fresh));
-    } else if (last) {
-      node->item[at] = value;
-    }
-    node = node->item[at];
-    /* `section:` without a value may be filled */
-    if (!last && node->type == NODE_SCALAR && !node->text[0]) node->type = NODE_MAP;
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode TesDeckSet(TesDeck deck, const char assignment[])
-{
-  const char *equals = strchr(assignment, '=');
-  PetscInt    source = deck->n_sets;
-  const char **more;
-  TesNode     value;
-  char        path[256];
-
-  PetscFunctionBegin;
-  PetscCall(DeckAlloc(deck, (size_t)(source + 1) * sizeof *more, &more));
-  if (source) memcpy(more, deck->set, (size_t)source * sizeof *more);
-  deck->set = more;
-  PetscCall(DeckString(deck, assignment, strlen(assignment), &deck->set[source]));
-  deck->n_sets++;
-  if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof path) {
-    PetscCall(BadSet(deck, source, "an assignment is PATH=VALUE, as a.b=3"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  if (!deck->root) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscStrncpy(path, assignment, (size_t)(equals - assignment) + 1));
-  if (!strcmp(path, "problem")) {
-    PetscCall(BadSet(deck, source, "the kind of a deck cannot be set: it decides what the other keys mean"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  PetscCall(DeckParseYaml(deck, source, equals + 1, strlen(equals + 1), &value));
-  if (!value) {
-    if (!equals[1]) PetscCall(BadSet(deck, source, "no value"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  PetscCall(Put(deck, source, path, value));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* ---- kind and tables ---- */
 
 PetscErrorCode TesDeckKind(TesDeck deck, const char *const known[], const char **kind)
 {
-  TesNode node = NodeChild(deck->root, "problem", NULL);
-  Text    hint = {0};
-  char   *message;
+  TesNode     key = NULL, node = NodeChild(deck->root, "problem", &key), place = node;
+  Text        hint = {0};
+  char       *message;
+  const char *near = NULL;
 
   PetscFunctionBegin;
   *kind = NULL;
   if (!deck->root) PetscFunctionReturn(PETSC_SUCCESS);
-  if (!node || node->type != NODE_SCALAR) {
-    PetscCall(TesFormat(&message, node ? "`problem` must be one word" : "`problem` is missing: the first key of a deck names its kind"));
+  if (!node) {
+    PetscCall(TesFormat(&message, "`problem` is missing: the first key of a deck names its kind"));
+    place = deck->root;
+  } else if (node->type != NODE_SCALAR || !node->text[0]) {
+    PetscCall(TesFormat(&message, "`problem` must be one word, the kind"));
   } else {
-    const char *near;
-
     if (deck->root->item[0] != node) {
       PetscCall(TesFormat(&message, "`problem` must be the first key of a deck"));
-      PetscCall(DeckComplain(deck, node, message, NULL));
+      PetscCall(DeckComplain(deck, key, message, NULL));
     }
     for (PetscInt k = 0; known[k]; k++)
       if (!strcmp(known[k], node->text)) *kind = known[k];
@@ -238,12 +163,12 @@ PetscErrorCode TesDeckKind(TesDeck deck, const char *const known[], const char *
     if (*kind) PetscFunctionReturn(PETSC_SUCCESS);
     near = TesNearest(node->text, known);
     PetscCall(TesFormat(&message, "unknown problem kind `%.60s`", node->text));
-    if (near) PetscCall(TextAdd(&hint, "did you mean `%s`?  ", near));
   }
+  if (near) PetscCall(TextAdd(&hint, "did you mean `%s`?  ", near));
   PetscCall(TextAdd(&hint, "(known:"));
   for (PetscInt k = 0; known[k]; k++) PetscCall(TextAdd(&hint, "%s %s", k ? "," : "", known[k]));
   PetscCall(TextAdd(&hint, ")"));
-  PetscCall(DeckComplain(deck, node ? node : deck->root, message, hint.text));
+  PetscCall(DeckComplain(deck, place, message, hint.text));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -254,14 +179,14 @@ PetscErrorCode TesDeckRead(TesDeck deck, PetscInt n_tables, const TesKeyTable ta
   deck->n_tables = n_tables;
   memcpy(deck->table, tables, (size_t)n_tables * sizeof *tables);
   if (!deck->root) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(ComplainUnknown(deck, n_tables, tables, deck->root, "", ""));
-  for (PetscInt t = 0; t < n_tables; t++) PetscCall(ReadTable(deck, tables[t].keys, deck->root, "", tables[t].target, NULL));
+  PetscCall(ComplainUnknown(deck, n_tables, tables, deck->root, ""));
+  for (PetscInt t = 0; t < n_tables; t++) PetscCall(ReadTable(deck, tables[t].keys, deck->root, "", tables[t].target));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscBool TesDeckHas(TesDeck deck, const char path[])
 {
-  return deck->root && NodeFind(deck->root, path) ? PETSC_TRUE : PETSC_FALSE;
+  return deck->root && NodeFind(deck->root, path, NULL) ? PETSC_TRUE : PETSC_FALSE;
 }
 
 const char *TesDeckName(TesDeck deck)

@@ -1,162 +1,222 @@
-/* The key reference, the template deck, and the check of a table itself. */
+/* The key reference and the template deck: both walk the tables section by section, the keys that several tables put into one section together. */
 #include <stdio.h>
 #include <string.h>
 #include "deck_impl.h"
 
-static const char *const type_names[] = {"",          "section",    "whole number", "whole number", "number",        "true | false",    "word",             "text",
-                                         "file",      "duration",   "expression",   "whole number", "number",        "whole numbers",   "numbers",          "words",
-                                         "texts",     "expressions", "list of maps", "map"};
-
-static PetscErrorCode AddChoices(const TesKey *key, Text *out)
+static const char *TypeName(TesKeyType type)
 {
-  PetscFunctionBegin;
-  for (PetscInt k = 0; key->choices && key->choices[k]; k++) PetscCall(TextAdd(out, "%s%s", k || key->type == TES_KEY_INT_OR || key->type == TES_KEY_REAL_OR ? " | " : "", key->choices[k]));
-  PetscFunctionReturn(PETSC_SUCCESS);
+  switch (type) {
+  case TES_KEY_INT:
+  case TES_KEY_INT64:
+  case TES_KEY_INT_OR: return "whole number";
+  case TES_KEY_REAL:
+  case TES_KEY_REAL_OR: return "number";
+  case TES_KEY_BOOL: return "true | false";
+  case TES_KEY_STRING: return "text";
+  case TES_KEY_FILE: return "file";
+  case TES_KEY_DURATION: return "duration";
+  case TES_KEY_EXPR: return "expression";
+  case TES_KEY_INTS: return "whole numbers";
+  case TES_KEY_REALS: return "numbers";
+  case TES_KEY_STRINGS: return "texts";
+  case TES_KEY_EXPRS: return "expressions";
+  case TES_KEY_ITEMS: return "list of maps";
+  case TES_KEY_MAP: return "map";
+  default: return "";
+  }
 }
 
 static PetscErrorCode AddRange(const TesRange *r, Text *out)
 {
-  char low[40], high[40];
+  char number[40];
 
   PetscFunctionBegin;
-  PrintReal(r->low, low);
-  PrintReal(r->high, high);
-  if (r->has_low) PetscCall(TextAdd(out, ", %s %s", r->low_open ? ">" : ">=", low));
-  if (r->has_high) PetscCall(TextAdd(out, ", %s %s", r->high_open ? "<" : "<=", high));
+  if (r->has_low) {
+    PrintReal(r->low, number);
+    PetscCall(TextAdd(out, " %s %s", r->low_open ? ">" : ">=", number));
+  }
+  if (r->has_high) {
+    PrintReal(r->high, number);
+    PetscCall(TextAdd(out, "%s %s %s", r->has_low ? "," : "", r->high_open ? "<" : "<=", number));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* "solver.kind=direct|newton & x=1" as it would be said: "with solver.kind = direct or newton and x = 1" */
+static PetscErrorCode AddWhen(const char when[], Text *out)
+{
+  PetscFunctionBegin;
+  PetscCall(TextAdd(out, "; only with "));
+  for (const char *c = when; *c; c++) {
+    if (*c == '=') PetscCall(TextAdd(out, " = "));
+    else if (*c == '|') PetscCall(TextAdd(out, " or "));
+    else if (*c == '&') PetscCall(TextAdd(out, " and "));
+    else if (*c != ' ') PetscCall(TextAddBytes(out, c, 1));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* "number >= 0 [s], default 300" */
 static PetscErrorCode AddFacts(const TesKey *key, Text *out)
 {
+  PetscBool words_only = key->type == TES_KEY_ENUM || key->type == TES_KEY_ENUMS ? PETSC_TRUE : PETSC_FALSE;
+
   PetscFunctionBegin;
-  if (key->type == TES_KEY_ENUM || key->type == TES_KEY_ENUMS) PetscCall(AddChoices(key, out));
-  else {
-    PetscCall(TextAdd(out, "%s", type_names[key->type]));
-    PetscCall(AddChoices(key, out));
-  }
-  if (key->variables) PetscCall(TextAdd(out, " in %s", key->variables));
+  PetscCall(TextAdd(out, "%s", TypeName(key->type)));
   PetscCall(AddRange(&key->range, out));
+  for (PetscInt k = 0; key->choices && key->choices[k]; k++) PetscCall(TextAdd(out, "%s%s", k || !words_only ? " | " : "", key->choices[k]));
+  if (key->variables) PetscCall(TextAdd(out, " in %s", key->variables));
+  if (key->min_items && key->min_items == key->max_items) PetscCall(TextAdd(out, ", %d of them", (int)key->min_items));
+  else if (key->min_items && key->max_items) PetscCall(TextAdd(out, ", %d to %d of them", (int)key->min_items, (int)key->max_items));
+  else if (key->min_items || key->max_items) PetscCall(TextAdd(out, ", at %s %d of them", key->min_items ? "least" : "most", (int)PetscMax(key->min_items, key->max_items)));
   if (key->unit) PetscCall(TextAdd(out, " [%s]", key->unit));
-  if (key->fallback) PetscCall(TextAdd(out, ", default %s", key->fallback));
+  if (key->fallback) PetscCall(TextAdd(out, ", default %s", key->fallback[0] ? key->fallback : "\"\""));
   else PetscCall(TextAdd(out, key->optional ? ", optional" : ", required"));
-  if (key->when) PetscCall(TextAdd(out, "; with %s", key->when));
+  if (key->when) PetscCall(AddWhen(key->when, out));
   if (key->restart_may_change) PetscCall(TextAdd(out, "; may change on restart"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Describe(const TesKey *keys, PetscInt indent, Text *out)
+/* What is done with each key and each section on the walk. */
+typedef struct Walker Walker;
+struct Walker {
+  Text *out;
+  PetscErrorCode (*key)(const Walker *, const TesKey *, const char name[], PetscInt indent);
+  PetscErrorCode (*section)(const Walker *, const char path[], const char name[], const char help[], PetscInt indent);
+};
+
+static const char *SectionHelp(PetscInt n_tables, const TesKey *const tables[], const char path[])
 {
-  PetscFunctionBegin;
-  for (const TesKey *key = keys; key->type; key++) {
-    if (key->type == TES_KEY_SECTION) {
-      PetscCall(TextAdd(out, "\n%*s%s: %s\n", (int)indent, "", key->path, key->help ? key->help : ""));
-      continue;
-    }
-    PetscCall(TextAdd(out, "%*s%s\n%*s    ", (int)indent + 2, "", key->path, (int)indent + 2, ""));
-    PetscCall(AddFacts(key, out));
-    PetscCall(TextAdd(out, "\n%*s    %s\n", (int)indent + 2, "", key->help ? key->help : ""));
-    if (key->item_keys) PetscCall(Describe(key->item_keys, indent + 4, out));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
+  for (PetscInt t = 0; t < n_tables; t++)
+    for (const TesKey *key = tables[t]; key->type; key++)
+      if (key->type == TES_KEY_SECTION && !strcmp(key->path, path) && key->help) return key->help;
+  return "";
 }
 
-PetscErrorCode TesKeysDescribe(PetscInt n_tables, const TesKey *const tables[], char **text)
+/* For each table its keys, then the sections (to which later tables may add) in the order of their first key; a free map is a section of its own. */
+static PetscErrorCode Walk(const Walker *w, PetscInt n_tables, const TesKey *const tables[], const char prefix[], PetscInt indent)
 {
-  Text out = {0};
-
-  PetscFunctionBegin;
-  PetscCall(TextAdd(&out, "problem: the kind, first key of the deck\n"));
-  for (PetscInt t = 0; t < n_tables; t++) PetscCall(Describe(tables[t], 0, &out));
-  *text = out.text;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode Template(PetscInt n_tables, const TesKey *const tables[], const char prefix[], PetscInt indent, Text *out)
-{
-  size_t skip = strlen(prefix);
-  Text   done = {0};
+  Text done = {0}; /* "|time|solver|" */
 
   PetscFunctionBegin;
   PetscCall(TextAdd(&done, "|"));
-  for (PetscInt t = 0; t < n_tables; t++) {
-    for (const TesKey *key = tables[t]; key->type; key++) {
-      const char *rest = key->path + skip, *dot;
-      char        name[64], mark[80], full[256];
+  for (PetscInt pass = 0; pass < 2 * n_tables; pass++) {
+    PetscBool sections = pass % 2 ? PETSC_TRUE : PETSC_FALSE;
 
-      if (strncmp(key->path, prefix, skip) || key->type == TES_KEY_SECTION) continue;
-      dot = strchr(rest, '.');
-      if (dot) {
-        snprintf(name, sizeof name, "%.*s", (int)(dot - rest), rest);
-        snprintf(mark, sizeof mark, "|%s|", name);
-        if (strstr(done.text, mark)) continue;
-        PetscCall(TextAdd(&done, "%s|", name));
-        PetscCall(TextAdd(out, "\n%*s%s:\n", (int)indent, "", name));
-        snprintf(full, sizeof full, "%.120s%.60s.", prefix, name);
-        PetscCall(Template(n_tables, tables, full, indent + 2, out));
+    for (const TesKey *key = tables[pass / 2]; key->type; key++) {
+      char      name[64], mark[80], path[256];
+      PetscBool deeper;
+
+      NextName(key, prefix, name, &deeper);
+      if (!name[0] || key->type == TES_KEY_SECTION || (deeper || key->type == TES_KEY_MAP ? PETSC_TRUE : PETSC_FALSE) != sections) continue;
+      if (!deeper) {
+        if (sections) PetscCall(TextAddBytes(w->out, "\n", 1));
+        PetscCall(w->key(w, key, name, indent));
         continue;
       }
-      PetscCall(TextAdd(out, "%*s# %s: ", (int)indent, "", key->help ? key->help : ""));
-      PetscCall(AddFacts(key, out));
-      if (key->fallback && !key->when) PetscCall(TextAdd(out, "\n%*s%s: %s\n", (int)indent, "", rest, key->fallback));
-      else PetscCall(TextAdd(out, "\n%*s# %s: %s\n", (int)indent, "", rest, key->fallback ? key->fallback : ""));
+      snprintf(mark, sizeof mark, "|%s|", name);
+      if (strstr(done.text, mark)) continue;
+      PetscCall(TextAdd(&done, "%s|", name));
+      snprintf(path, sizeof path, "%.120s%s", prefix, name);
+      PetscCall(w->section(w, path, name, SectionHelp(n_tables, tables, path), indent));
+      PetscCall(PetscStrlcat(path, ".", sizeof path));
+      PetscCall(Walk(w, n_tables, tables, path, indent + 2));
     }
   }
   PetscCall(PetscFree(done.text));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode TesKeysTemplate(const char kind[], PetscInt n_tables, const TesKey *const tables[], char **text)
-{
-  Text out = {0};
+/* ---- the reference ---- */
 
-  PetscFunctionBegin;
-  PetscCall(TextAdd(&out, "problem: %s\n\n", kind));
-  PetscCall(Template(n_tables, tables, "", 0, &out));
-  *text = out.text;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* ---- is a table itself in order? ---- */
-
-static PetscErrorCode CheckTable(const TesKey *keys, Text *faults)
+static PetscErrorCode DescribeKey(const Walker *w, const TesKey *key, const char name[], PetscInt indent)
 {
   PetscFunctionBegin;
-  for (const TesKey *key = keys; key->type; key++) {
-    if (!key->help || !key->help[0]) PetscCall(TextAdd(faults, "%s has no help\n", key->path));
-    if (key->type == TES_KEY_SECTION) continue;
-    if ((key->type == TES_KEY_ENUM || key->type == TES_KEY_ENUMS) && !key->choices) PetscCall(TextAdd(faults, "%s has no choices\n", key->path));
-    if (key->type == TES_KEY_ITEMS && (!key->item_keys || !key->item_size)) PetscCall(TextAdd(faults, "%s has no table of its items\n", key->path));
-    if (key->fallback && key->optional) PetscCall(TextAdd(faults, "%s has a default and is optional\n", key->path));
-    if (key->when && !strchr(key->when, '=')) PetscCall(TextAdd(faults, "%s: condition `%s` has no =\n", key->path, key->when));
-    for (const TesKey *other = keys; other < key; other++)
-      if (other->type != TES_KEY_SECTION && !strcmp(other->path, key->path)) PetscCall(TextAdd(faults, "%s stands twice\n", key->path));
-    if (key->fallback) {
-      TesDeck     deck;
-      PetscInt    n;
-      const char *text;
-      TesNode     node;
-      char        member[64] = {0};
-
-      PetscCall(TesDeckCreateText(PETSC_COMM_SELF, "table", strlen("problem: x"), "problem: x", &deck));
-      PetscCall(DeckParseYaml(deck, -1, key->fallback, strlen(key->fallback), &node));
-      if (node) PetscCall(ReadValue(deck, key, key->path, node, member));
-      PetscCall(TesDeckComplaints(deck, &n, &text));
-      if (n) PetscCall(TextAdd(faults, "%s: default `%s`: %s", key->path, key->fallback, text));
-      PetscCall(TesDeckDestroy(&deck));
-    }
-    if (key->item_keys) PetscCall(CheckTable(key->item_keys, faults));
+  (void)name;
+  PetscCall(TextAdd(w->out, "%*s%s\n%*s", (int)indent, "", key->path, (int)indent + 4, ""));
+  PetscCall(AddFacts(key, w->out));
+  PetscCall(TextAdd(w->out, "\n%*s%s\n", (int)indent + 4, "", key->help ? key->help : ""));
+  if (key->item_keys) {
+    PetscCall(TextAdd(w->out, "%*sof each item:\n", (int)indent + 4, ""));
+    PetscCall(Walk(w, 1, &key->item_keys, "", indent + 6));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode TesKeysCheck(PetscInt n_tables, const TesKey *const tables[], char **faults)
+static PetscErrorCode DescribeSection(const Walker *w, const char path[], const char name[], const char help[], PetscInt indent)
 {
-  Text out = {0};
+  PetscFunctionBegin;
+  (void)name;
+  PetscCall(TextAdd(w->out, "\n%*s%s:%s%s\n", (int)indent, "", path, help[0] ? " " : "", help));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesKeysDescribe(PetscInt n_tables, const TesKey *const tables[], char **text)
+{
+  Text   out = {0};
+  Walker w   = {&out, DescribeKey, DescribeSection};
 
   PetscFunctionBegin;
-  PetscCall(TextAddBytes(&out, "", 0));
-  for (PetscInt t = 0; t < n_tables; t++) PetscCall(CheckTable(tables[t], &out));
-  *faults = out.text;
+  PetscCall(TextAdd(&out, "problem\n    word, required, first key of the deck\n    the kind of problem\n"));
+  PetscCall(Walk(&w, n_tables, tables, "", 0));
+  *text = out.text;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the template ---- */
+
+static PetscErrorCode TemplateItemKey(const Walker *w, const TesKey *key, const char name[], PetscInt indent)
+{
+  PetscFunctionBegin;
+  PetscCall(TextAdd(w->out, "# %*s%s: %s   # %s: ", (int)indent, "", name, key->fallback ? key->fallback : "", key->help ? key->help : ""));
+  PetscCall(AddFacts(key, w->out));
+  PetscCall(TextAddBytes(w->out, "\n", 1));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TemplateItemSection(const Walker *w, const char path[], const char name[], const char help[], PetscInt indent)
+{
+  PetscFunctionBegin;
+  (void)path;
+  PetscCall(TextAdd(w->out, "# %*s%s:   # %s\n", (int)indent, "", name, help));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* What has a default and no condition stands ready; the rest is a comment to be filled in. */
+static PetscErrorCode TemplateKey(const Walker *w, const TesKey *key, const char name[], PetscInt indent)
+{
+  const char *value = key->fallback ? (key->fallback[0] ? key->fallback : "\"\"") : "";
+  const char *off   = key->fallback && !key->when ? "" : "# ";
+
+  PetscFunctionBegin;
+  PetscCall(TextAdd(w->out, "%*s# %s\n%*s# ", (int)indent, "", key->help ? key->help : "", (int)indent, ""));
+  PetscCall(AddFacts(key, w->out));
+  PetscCall(TextAdd(w->out, "\n%*s%s%s:%s%s\n", (int)indent, "", off, name, value[0] ? " " : "", value));
+  if (key->item_keys) {
+    Walker items = {w->out, TemplateItemKey, TemplateItemSection};
+
+    PetscCall(TextAdd(w->out, "# %*s-   # of each item:\n", (int)indent + 2, ""));
+    PetscCall(Walk(&items, 1, &key->item_keys, "", indent + 4));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TemplateSection(const Walker *w, const char path[], const char name[], const char help[], PetscInt indent)
+{
+  PetscFunctionBegin;
+  (void)path;
+  PetscCall(TextAdd(w->out, "\n%*s%s:%s%s\n", (int)indent, "", name, help[0] ? "   # " : "", help));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesKeysTemplate(const char kind[], PetscInt n_tables, const TesKey *const tables[], char **text)
+{
+  Text   out = {0};
+  Walker w   = {&out, TemplateKey, TemplateSection};
+
+  PetscFunctionBegin;
+  PetscCall(TextAdd(&out, "problem: %s\n\n", kind));
+  PetscCall(Walk(&w, n_tables, tables, "", 0));
+  *text = out.text;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

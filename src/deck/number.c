@@ -1,4 +1,5 @@
-/* Strict numbers: the whole token, in the C locale whatever the process's is, finite; `_` may stand between digits. */
+/* Strict numbers: the whole token, in the C locale whatever the process's is, finite; `_` may stand between digits. What would change its value without a word (64.5 for a whole
+   number, 010, 1e-400) is refused. */
 #include <ctype.h>
 #include <errno.h>
 #include <locale.h>
@@ -8,15 +9,17 @@
 #include <string.h>
 #include "deck_impl.h"
 
+#define LONGEST 64
+
 /* Copy without `_` between digits; is the rest made of the characters of a number only? */
-static PetscBool Clean(const char text[], const char allowed[], char out[64])
+static PetscBool Clean(const char text[], const char allowed[], char out[LONGEST])
 {
   size_t n = 0;
 
   for (size_t i = 0; text[i]; i++) {
     if (text[i] == '_' && i && isdigit((unsigned char)text[i - 1]) && isdigit((unsigned char)text[i + 1])) continue;
     if (!isdigit((unsigned char)text[i]) && !strchr(allowed, text[i])) return PETSC_FALSE;
-    if (n == 63) return PETSC_FALSE;
+    if (n == LONGEST - 1) return PETSC_FALSE;
     out[n++] = text[i];
   }
   out[n] = 0;
@@ -25,32 +28,32 @@ static PetscBool Clean(const char text[], const char allowed[], char out[64])
 
 const char *ReadReal(const char text[], PetscReal *value)
 {
-  char     copy[64], *end;
-  locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  char     copy[LONGEST], *end = copy;
+  locale_t c = (locale_t)0;
 
-  if (!Clean(text, "+-.eE", copy)) {
-    if (c) freelocale(c);
-    return "not a number";
-  }
-  errno  = 0;
+  if (!Clean(text, "+-.eE", copy)) return "not a number";
+  c      = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   *value = c ? strtod_l(copy, &end, c) : strtod(copy, &end);
   if (c) freelocale(c);
   if (*end || end == copy) return "not a number";
   if (!isfinite(*value)) return "too large a number";
+  if (*value == 0 && strcspn(copy, "123456789") < strcspn(copy, "eE")) return "too small a number";
   return NULL;
 }
 
 const char *ReadInt(const char text[], PetscInt64 *value)
 {
-  char      copy[64], *end;
-  PetscReal real;
+  char        copy[LONGEST], *end;
+  PetscReal   real;
+  const char *wrong = ReadReal(text, &real), *digits;
 
-  if (ReadReal(text, &real)) return "not a whole number";
+  if (wrong) return strstr(wrong, "too large") ? wrong : "not a whole number";
   if (Clean(text, "+-", copy)) {
+    digits = copy + strspn(copy, "+-");
+    if (digits[0] == '0' && digits[1]) return "not a whole number: a leading 0 could mean octal";
     errno  = 0;
     *value = strtoll(copy, &end, 10);
-    if (errno) return "too large a number";
-    if (!*end) return NULL;
+    return errno ? "too large a number" : NULL;
   }
   /* 1e6 is a whole number as well, 64.5 is not; beyond 2^53 digits would be lost without a word */
   if (real != floor(real)) return "not a whole number";
@@ -59,28 +62,37 @@ const char *ReadInt(const char text[], PetscInt64 *value)
   return NULL;
 }
 
+/* seconds, MM:SS or HH:MM:SS; the last part may have decimals */
 const char *ReadDuration(const char text[], PetscReal *value)
 {
-  PetscReal part[3];
-  char      copy[64];
-  int       n = 0;
+  static const char wrong[] = "not a duration (seconds or HH:MM:SS)";
+  PetscReal         sum     = 0;
+  int               parts   = 0;
+  const char       *at      = text;
 
-  if (!strchr(text, ':')) return ReadReal(text, value) ? "not a duration (seconds or HH:MM:SS)" : NULL;
-  snprintf(copy, sizeof copy, "%s", text);
-  for (char *at = copy; at && n < 3; n++) {
-    char *colon = strchr(at, ':');
+  if (!strchr(text, ':')) return ReadReal(text, value) ? wrong : NULL;
+  while (at) {
+    const char *colon  = strchr(at, ':');
+    size_t      length = colon ? (size_t)(colon - at) : strlen(at);
+    PetscReal   part;
+    char        copy[24];
 
-    if (colon) *colon = 0;
-    if (ReadReal(at, &part[n]) || part[n] < 0 || (n && part[n] >= 60)) return "not a duration (seconds or HH:MM:SS)";
-    at = colon ? colon + 1 : NULL;
-    if (n == 2 && at) return "not a duration (seconds or HH:MM:SS)";
+    if (++parts > 3 || !length || length >= sizeof copy || strspn(at, colon ? "0123456789" : "0123456789.") != length) return wrong;
+    snprintf(copy, sizeof copy, "%.*s", (int)length, at);
+    if (ReadReal(copy, &part) || (parts > 1 && part >= 60)) return wrong;
+    sum = 60 * sum + part;
+    at  = colon ? colon + 1 : NULL;
   }
-  *value = n == 3 ? 3600 * part[0] + 60 * part[1] + part[2] : 60 * part[0] + part[1];
+  *value = sum;
   return NULL;
 }
 
 void PrintReal(PetscReal value, char text[40])
 {
+  if (fabs(value) < 1e15 && value == floor(value)) {
+    snprintf(text, 40, "%.0f", (double)value);
+    return;
+  }
   for (int digits = 6; digits <= 17; digits++) {
     PetscReal back;
 

@@ -1,196 +1,89 @@
-/* The resolved deck: every key with its value, as YAML that reads back the same; and its comparison with another one for restarts. */
+/* The resolved deck: every key that applies with its value, as YAML that reads back the same; and its comparison with another one for restarts. Names of input files stand as the deck
+   gives them (relative to the deck), so that a run may go on after its folder was moved. */
 #include <stdio.h>
 #include <string.h>
 #include "deck_impl.h"
 
-/* A plain word may stand bare; all else goes in double quotes. */
-static PetscErrorCode PrintString(const char text[], PetscBool may_be_number, Text *out)
-{
-  PetscReal number;
-  PetscBool bare = text[0] ? PETSC_TRUE : PETSC_FALSE;
+static PetscErrorCode PrintTables(TesDeck deck, PetscInt n_tables, const TesKeyTable tables[], TesNode base, const char prefix[], PetscInt indent, Text *out);
 
-  PetscFunctionBegin;
-  for (const char *c = text; *c; c++)
-    if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("_./", *c))) bare = PETSC_FALSE;
-  if (!may_be_number && !ReadReal(text, &number)) bare = PETSC_FALSE;
-  if (bare) {
-    PetscCall(TextAdd(out, "%s", text));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  PetscCall(TextAdd(out, "\""));
-  for (const char *c = text; *c; c++) {
-    if (*c == '"' || *c == '\\') PetscCall(TextAdd(out, "\\%c", *c));
-    else if ((unsigned char)*c < 32) PetscCall(TextAdd(out, "\\x%02x", (unsigned)*c));
-    else PetscCall(TextAddBytes(out, c, 1));
-  }
-  PetscCall(TextAdd(out, "\""));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* A node as the user gave it, in flow style: right for strings, files, expressions, maps. */
-static PetscErrorCode PrintNode(TesNode node, Text *out)
+static PetscErrorCode PrintItems(TesDeck deck, const TesKey *key, const TesItems *items, TesNode node, PetscInt indent, Text *out)
 {
   PetscFunctionBegin;
-  if (node->type == NODE_SCALAR) {
-    PetscCall(PrintString(node->text, (PetscBool)!node->quoted, out));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  PetscCall(TextAdd(out, node->type == NODE_MAP ? "{" : "["));
-  for (PetscInt i = 0; i < node->n; i++) {
-    if (i) PetscCall(TextAdd(out, ", "));
-    if (node->type == NODE_MAP) {
-      PetscCall(PrintString(node->key[i]->text, PETSC_TRUE, out));
-      PetscCall(TextAdd(out, ": "));
-    }
-    PetscCall(PrintNode(node->item[i], out));
-  }
-  PetscCall(TextAdd(out, node->type == NODE_MAP ? "}" : "]"));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
+  PetscCall(TextAdd(out, items->n ? "\n" : " []\n"));
+  for (PetscInt i = 0; i < items->n; i++) {
+    TesKeyTable table = {key->item_keys, (char *)items->item + (size_t)i * key->item_size};
+    Text        below = {0};
 
-static PetscErrorCode PrintNumber(PetscReal value, Text *out)
-{
-  char text[40];
-
-  PetscFunctionBegin;
-  PrintReal(value, text);
-  PetscCall(TextAdd(out, "%s", text));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode PrintValue(const TesKey *key, const void *member, PetscInt indent, Text *out)
-{
-  PetscFunctionBegin;
-  (void)indent;
-  switch (key->type) {
-  case TES_KEY_INT: PetscCall(TextAdd(out, "%" PetscInt_FMT, *(const PetscInt *)member)); break;
-  case TES_KEY_INT64: PetscCall(TextAdd(out, "%" PetscInt64_FMT, *(const PetscInt64 *)member)); break;
-  case TES_KEY_REAL:
-  case TES_KEY_DURATION: PetscCall(PrintNumber(*(const PetscReal *)member, out)); break;
-  case TES_KEY_BOOL: PetscCall(TextAdd(out, *(const PetscBool *)member ? "true" : "false")); break;
-  case TES_KEY_ENUM: PetscCall(PrintString(key->choices[*(const int *)member], PETSC_TRUE, out)); break;
-  case TES_KEY_INT_OR: {
-    const TesIntOr *v = member;
-
-    if (v->word >= 0) PetscCall(TextAdd(out, "%s", key->choices[v->word]));
-    else PetscCall(TextAdd(out, "%" PetscInt_FMT, v->value));
-    break;
-  }
-  case TES_KEY_REAL_OR: {
-    const TesRealOr *v = member;
-
-    if (v->word >= 0) PetscCall(TextAdd(out, "%s", key->choices[v->word]));
-    else PetscCall(PrintNumber(v->value, out));
-    break;
-  }
-  case TES_KEY_REALS:
-  case TES_KEY_INTS:
-  case TES_KEY_ENUMS: {
-    const TesInts  *v = member;
-    const TesReals *x = member;
-
-    PetscCall(TextAdd(out, "["));
-    for (PetscInt i = 0; i < v->n; i++) {
-      if (i) PetscCall(TextAdd(out, ", "));
-      if (key->type == TES_KEY_REALS) PetscCall(PrintNumber(x->v[i], out));
-      else if (key->type == TES_KEY_INTS) PetscCall(TextAdd(out, "%" PetscInt_FMT, v->v[i]));
-      else PetscCall(PrintString(key->choices[PetscMax(v->v[i], 0)], PETSC_TRUE, out));
-    }
-    PetscCall(TextAdd(out, "]"));
-    break;
-  }
-  default: break; /* text of any sort is printed from its node */
+    PetscCall(TextAddBytes(&below, "", 0));
+    PetscCall(PrintTables(deck, 1, &table, node->item[i], "", indent + 4, &below));
+    PetscCall(TextAdd(out, "%*s-%s\n%s", (int)indent + 2, "", below.used ? "" : " {}", below.text));
+    PetscCall(PetscFree(below.text));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscBool IsText(TesKeyType type)
-{
-  return type == TES_KEY_STRING || type == TES_KEY_FILE || type == TES_KEY_EXPR || type == TES_KEY_STRINGS || type == TES_KEY_EXPRS || type == TES_KEY_MAP;
 }
 
 static PetscErrorCode PrintKey(TesDeck deck, const TesKeyTable *table, const TesKey *key, TesNode base, const char name[], PetscInt indent, Text *out)
 {
-  TesNode     node   = base ? NodeFind(base, key->path) : NULL;
-  const char *member = (const char *)table->target + key->offset;
+  TesNode     node   = NodeFind(base, key->path, NULL);
+  const void *member = (const char *)table->target + key->offset;
 
   PetscFunctionBegin;
-  if ((!node && !key->fallback) || !KeyApplies(table->keys, key, base)) PetscFunctionReturn(PETSC_SUCCESS);
+  if (KeyApplies(table->keys, key, base) == APPLIES_NO) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!node && key->fallback) PetscCall(FallbackNode(deck, key, &node));
+  if (!node) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(TextAdd(out, "%*s%s:", (int)indent, "", name));
   if (key->type == TES_KEY_ITEMS) {
-    const TesItems *items = (const TesItems *)(const void *)member;
-
-    if (!items->n) PetscCall(TextAdd(out, " []"));
-    PetscCall(TextAdd(out, "\n"));
-    for (PetscInt i = 0; i < items->n; i++) {
-      TesKeyTable each = {key->item_keys, (char *)items->item + (size_t)i * key->item_size};
-
-      PetscCall(TextAdd(out, "%*s-\n", (int)indent, ""));
-      PetscCall(PrintTables(deck, 1, &each, node && node->type == NODE_LIST ? node->item[i] : NULL, indent + 2, out));
-    }
+    PetscCall(PrintItems(deck, key, member, node, indent, out));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(TextAdd(out, " "));
-  if (!IsText(key->type)) PetscCall(PrintValue(key, member, indent, out));
-  else if (node) PetscCall(PrintNode(node, out));
-  else PetscCall(TextAdd(out, "%s", key->fallback));
-  PetscCall(TextAdd(out, "\n"));
+  PetscCall(TextAddBytes(out, " ", 1));
+  PetscCall(PrintValue(key, member, node, out));
+  PetscCall(TextAddBytes(out, "\n", 1));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Keys of one section from all tables, sections in the order of their first key. */
-static PetscErrorCode PrintSection(TesDeck deck, PetscInt n_tables, const TesKeyTable tables[], TesNode base, const char prefix[], PetscInt indent, Text *out)
+static PetscErrorCode PrintTables(TesDeck deck, PetscInt n_tables, const TesKeyTable tables[], TesNode base, const char prefix[], PetscInt indent, Text *out)
 {
-  size_t skip = strlen(prefix);
-  Text   done = {0};
+  Text done = {0}; /* "|time|solver|": the sections that were printed */
 
   PetscFunctionBegin;
   PetscCall(TextAdd(&done, "|"));
   for (PetscInt t = 0; t < n_tables; t++) {
     for (const TesKey *key = tables[t].keys; key->type; key++) {
-      const char *rest = key->path + skip, *dot;
-      char        name[64], mark[80];
+      char      name[64], mark[80], full[256];
+      Text      below = {0};
+      PetscBool deeper;
 
-      if (key->type == TES_KEY_SECTION || strncmp(key->path, prefix, skip)) continue;
-      dot = strchr(rest, '.');
-      if (!dot) {
-        PetscCall(PrintKey(deck, &tables[t], key, base, rest, indent, out));
+      NextName(key, prefix, name, &deeper);
+      if (!name[0] || key->type == TES_KEY_SECTION) continue;
+      if (!deeper) {
+        PetscCall(PrintKey(deck, &tables[t], key, base, name, indent, out));
         continue;
       }
-      snprintf(name, sizeof name, "%.*s", (int)(dot - rest), rest);
       snprintf(mark, sizeof mark, "|%s|", name);
-      if (!strstr(done.text, mark)) {
-        Text below = {0};
-        char full[256];
-
-        PetscCall(TextAdd(&done, "%s|", name));
-        snprintf(full, sizeof full, "%.120s%.60s.", prefix, name);
-        PetscCall(TextAddBytes(&below, "", 0));
-        PetscCall(PrintSection(deck, n_tables, tables, base, full, indent + 2, &below));
-        if (below.used) PetscCall(TextAdd(out, "%*s%s:\n%s", (int)indent, "", name, below.text));
-        PetscCall(PetscFree(below.text));
-      }
+      if (strstr(done.text, mark)) continue;
+      PetscCall(TextAdd(&done, "%s|", name));
+      snprintf(full, sizeof full, "%.120s%s.", prefix, name);
+      PetscCall(TextAddBytes(&below, "", 0));
+      PetscCall(PrintTables(deck, n_tables, tables, base, full, indent + 2, &below));
+      if (below.used) PetscCall(TextAdd(out, "%*s%s:\n%s", (int)indent, "", name, below.text));
+      PetscCall(PetscFree(below.text));
     }
   }
   PetscCall(PetscFree(done.text));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode PrintTables(TesDeck deck, PetscInt n_tables, const TesKeyTable tables[], TesNode base, PetscInt indent, Text *out)
-{
-  PetscFunctionBegin;
-  PetscCall(PrintSection(deck, n_tables, tables, base, "", indent, out));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 PetscErrorCode TesDeckResolved(TesDeck deck, const char **text)
 {
   PetscFunctionBegin;
+  PetscCheck(!deck->n_complaints, PETSC_COMM_SELF, PETSC_ERR_ORDER, "a deck with mistakes has no resolved form");
   if (!deck->resolved) {
     Text out = {0};
 
-    PetscCall(TextAdd(&out, "problem: %s\n", deck->kind ? deck->kind : "?"));
-    PetscCall(PrintTables(deck, deck->n_tables, deck->table, deck->root, 0, &out));
+    PetscCall(TextAdd(&out, "problem: %s\n", deck->kind ? deck->kind : "none"));
+    PetscCall(PrintTables(deck, deck->n_tables, deck->table, deck->root, "", 0, &out));
     deck->resolved = out.text;
   }
   *text = deck->resolved;
@@ -199,78 +92,112 @@ PetscErrorCode TesDeckResolved(TesDeck deck, const char **text)
 
 /* ---- comparison ---- */
 
+typedef struct {
+  TesDeck     deck;
+  PetscInt    n_tables, n;
+  TesKeyTable tables[8]; /* of the deck, or the one of an item */
+  Text        out;
+} Comparison;
+
 static PetscBool SameNode(TesNode a, TesNode b)
 {
   if (!a || !b || a->type != b->type || a->n != b->n) return PETSC_FALSE;
   if (a->type == NODE_SCALAR) return strcmp(a->text, b->text) ? PETSC_FALSE : PETSC_TRUE;
   for (PetscInt i = 0; i < a->n; i++) {
-    TesNode other = a->type == NODE_MAP ? NodeChild(b, a->key[i]->text, NULL) : b->item[i];
+    TesNode other = b->item[i];
 
+    /* both texts come from the same printer, so the order is the same unless something differs */
+    if (a->type == NODE_MAP && strcmp(a->key[i]->text, b->key[i]->text)) return PETSC_FALSE;
     if (!SameNode(a->item[i], other)) return PETSC_FALSE;
   }
   return PETSC_TRUE;
 }
 
-static PetscErrorCode AddDifference(TesDeck deck, TesNode before, TesNode now, const char path[], PetscInt *n, Text *out)
+static PetscErrorCode AddDifference(Comparison *c, TesNode before, TesNode now, const char path[])
 {
   Text was = {0}, is = {0};
 
   PetscFunctionBegin;
-  (void)deck;
   if (before) PetscCall(PrintNode(before, &was));
   if (now) PetscCall(PrintNode(now, &is));
-  PetscCall(TextAdd(out, "%s  %s: %s in the checkpoint, %s now", *n ? "\n" : "", path, before ? was.text : "absent", now ? is.text : "absent"));
+  PetscCall(TextAdd(&c->out, "%s  %s: %.200s%s in the checkpoint, %.200s%s now", c->n ? "\n" : "", path, before ? was.text : "absent", was.used > 200 ? "..." : "", now ? is.text : "absent",
+                    is.used > 200 ? "..." : ""));
   PetscCall(PetscFree(was.text));
   PetscCall(PetscFree(is.text));
-  ++*n;
+  c->n++;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Walk both trees by the keys of the tables; what is no section is a value. `from` looks for what the other side lacks. */
-static PetscErrorCode Walk(TesDeck deck, TesNode before, TesNode now, const char prefix[], PetscInt *n, Text *out)
+static PetscErrorCode Walk(Comparison *c, TesNode before, TesNode now, const char prefix[], const char shown[]);
+
+/* Lists of maps of the same length differ in an item; of another length as a whole. */
+static PetscErrorCode WalkItems(Comparison *c, const TesKey *key, TesNode before, TesNode now, const char shown[])
 {
-  for (int side = 0; side < 2; side++) {
-    TesNode map = side ? now : before, other = side ? before : now;
+  Comparison below = {.deck = c->deck, .n_tables = 1, .n = c->n, .tables = {{key->item_keys, NULL}}, .out = c->out};
 
-    if (!map || map->type != NODE_MAP) continue;
-    for (PetscInt i = 0; i < map->n; i++) {
-      TesNode       twin = NodeChild(other, map->key[i]->text, NULL);
-      char          path[256];
-      const TesKey *key;
+  PetscFunctionBegin;
+  for (PetscInt i = 0; i < now->n; i++) {
+    char name[256];
 
-      if (side && twin) continue; /* seen already */
-      snprintf(path, sizeof path, "%.120s%.120s", prefix, map->key[i]->text);
-      key = FindKey(deck->n_tables, deck->table, path, NULL);
-      if (key && key->restart_may_change) continue;
-      if (!key && map->item[i]->type == NODE_MAP) {
-        char below[256];
-
-        snprintf(below, sizeof below, "%.250s.", path);
-        PetscCall(side ? Walk(deck, twin, map->item[i], below, n, out) : Walk(deck, map->item[i], twin, below, n, out));
-      } else if (!SameNode(map->item[i], twin)) {
-        PetscCall(side ? AddDifference(deck, twin, map->item[i], path, n, out) : AddDifference(deck, map->item[i], twin, path, n, out));
-      }
-    }
+    snprintf(name, sizeof name, "%.200s[%d].", shown, (int)i);
+    PetscCall(Walk(&below, before->item[i], now->item[i], "", name));
   }
-  return PETSC_SUCCESS;
+  c->n   = below.n;
+  c->out = below.out;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CompareOne(Comparison *c, const char name[], TesNode before, TesNode now, const char prefix[], const char shown[])
+{
+  char          path[256], full[256];
+  const TesKey *key;
+
+  PetscFunctionBegin;
+  snprintf(path, sizeof path, "%.120s%.120s", prefix, name);
+  snprintf(full, sizeof full, "%.120s%.120s", shown, name);
+  key = FindKey(c->n_tables, c->tables, path);
+  if ((key && key->restart_may_change) || SameNode(before, now)) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!key && (!before || before->type == NODE_MAP) && (!now || now->type == NODE_MAP)) {
+    PetscCall(PetscStrlcat(path, ".", sizeof path));
+    PetscCall(PetscStrlcat(full, ".", sizeof full));
+    PetscCall(Walk(c, before, now, path, full));
+  } else if (key && key->type == TES_KEY_ITEMS && before && now && before->type == NODE_LIST && now->type == NODE_LIST && before->n == now->n) {
+    PetscCall(WalkItems(c, key, before, now, full));
+  } else {
+    PetscCall(AddDifference(c, before, now, full));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Walk both trees by the keys of the tables; what is no section is a value. A side that lacks a section is an empty one. */
+static PetscErrorCode Walk(Comparison *c, TesNode before, TesNode now, const char prefix[], const char shown[])
+{
+  PetscFunctionBegin;
+  for (PetscInt i = 0; before && before->type == NODE_MAP && i < before->n; i++)
+    PetscCall(CompareOne(c, before->key[i]->text, before->item[i], NodeChild(now, before->key[i]->text, NULL), prefix, shown));
+  for (PetscInt i = 0; now && now->type == NODE_MAP && i < now->n; i++)
+    if (!NodeChild(before, now->key[i]->text, NULL)) PetscCall(CompareOne(c, now->key[i]->text, NULL, now->item[i], prefix, shown));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode TesDeckCompare(TesDeck deck, const char previous[], PetscInt *n, const char **message)
 {
+  Comparison  c = {.deck = deck, .n_tables = deck->n_tables};
   const char *text;
   TesNode     before, now;
-  Text        out = {0};
 
   PetscFunctionBegin;
-  *n = 0;
   PetscCall(TesDeckResolved(deck, &text));
   PetscCall(DeckParseYaml(deck, -1, previous, strlen(previous), &before));
+  PetscCheck(before && before->type == NODE_MAP, PETSC_COMM_SELF, TES_ERR_WORLD, "the deck stored with the checkpoint cannot be read");
   PetscCall(DeckParseYaml(deck, -1, text, strlen(text), &now));
-  PetscCheck(before, PETSC_COMM_SELF, TES_ERR_WORLD, "the deck stored with the checkpoint cannot be read");
-  PetscCall(TextAddBytes(&out, "", 0));
-  PetscCall(Walk(deck, before, now, "", n, &out));
+  PetscCheck(now && now->type == NODE_MAP, PETSC_COMM_SELF, PETSC_ERR_PLIB, "the resolved deck cannot be read back");
+  memcpy(c.tables, deck->table, (size_t)deck->n_tables * sizeof *c.tables);
+  PetscCall(TextAddBytes(&c.out, "", 0));
+  PetscCall(Walk(&c, before, now, "", ""));
   PetscCall(PetscFree(deck->difference));
-  deck->difference = out.text;
-  *message         = out.text;
+  deck->difference = c.out.text;
+  *n               = c.n;
+  *message         = c.out.text;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

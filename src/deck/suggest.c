@@ -1,4 +1,4 @@
-/* The nearest known name: edit distance with transpositions of neighbours (optimal string alignment). */
+/* The nearest known name: edit distance with transpositions of neighbours (optimal string alignment), or a beginning in common ("max_iter" for "max_iterations"). */
 #include <ctype.h>
 #include <string.h>
 #include "deck_impl.h"
@@ -9,7 +9,6 @@ static int Distance(const char a[], const char b[])
 {
   int d[3][LONGEST + 1], m = (int)strlen(a), n = (int)strlen(b);
 
-  if (m > LONGEST || n > LONGEST) return LONGEST;
   for (int j = 0; j <= n; j++) d[0][j] = j;
   for (int i = 1; i <= m; i++) {
     int *row = d[i % 3], *up = d[(i - 1) % 3], *upup = d[(i + 1) % 3];
@@ -25,19 +24,32 @@ static int Distance(const char a[], const char b[])
   return d[m % 3][n];
 }
 
+/* one is the beginning of the other, and long enough to mean it */
+static PetscBool BeginsAlike(const char a[], const char b[])
+{
+  size_t m = strlen(a), n = strlen(b), k = PetscMin(m, n);
+
+  return k >= 3 && 3 * k >= PetscMax(m, n) && !strncmp(a, b, k) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 const char *TesNearest(const char word[], const char *const names[])
 {
-  const char *best  = NULL;
-  int         least = 1 + (int)strlen(word) / 3;
+  const char *best   = NULL;
+  int         length = (int)PetscMin(strlen(word), LONGEST + 1), least = 1 + (length + 2) / 3; /* one mistake in three letters is near */
 
-  if (strlen(word) > LONGEST) return NULL;
+  if (!length || length > LONGEST) return NULL;
   for (int k = 0; names[k]; k++) {
-    int distance = Distance(word, names[k]);
+    int distance;
 
-    if (distance < least || (distance == least && !best)) {
+    if (strlen(names[k]) > LONGEST) continue;
+    distance = Distance(word, names[k]);
+    if (distance >= (int)strlen(names[k])) continue; /* nothing in common */
+    if (distance < least) {
       least = distance;
       best  = names[k];
     }
   }
+  for (int k = 0; !best && names[k]; k++)
+    if (BeginsAlike(word, names[k])) best = names[k];
   return best;
 }

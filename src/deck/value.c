@@ -1,4 +1,4 @@
-/* One value of one key: from its node into the struct, with every check that the table asks for, and back into text. */
+/* One value of one key: from its node into the struct, with every check that the table asks for. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,38 +7,59 @@
 
 static const char *const booleans[] = {"false", "true", NULL};
 
-/* "`dt: 3.0` is <what>" at the value's place */
-static PetscErrorCode Wrong(TesDeck deck, const char shown[], TesNode node, const char what[], char *hint)
+/* The place is said, so the last name is enough; items keep the way to them: "hamiltonian[2].coeff". */
+PetscErrorCode WrongValue(TesDeck deck, const char shown[], TesNode node, const char what[], char *hint)
 {
-  char *message;
+  const char *dot     = strchr(shown, '[') ? NULL : strrchr(shown, '.');
+  Text        message = {0};
 
   PetscFunctionBegin;
-  if (node->type == NODE_SCALAR) PetscCall(TesFormat(&message, "`%s: %.60s` is %s", shown, node->text, what));
-  else PetscCall(TesFormat(&message, "`%s` is %s", shown, what));
-  PetscCall(DeckComplain(deck, node, message, hint));
+  if (DeckCountOnly(deck)) {
+    PetscCall(PetscFree(hint));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(TextAdd(&message, "`%s: ", dot ? dot + 1 : shown));
+  PetscCall(NodeShow(node, &message));
+  PetscCall(TextAdd(&message, "` is %s", what));
+  PetscCall(DeckComplain(deck, node, message.text, hint));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode CheckRange(TesDeck deck, const TesKey *key, const char shown[], TesNode node, PetscReal value)
 {
   const TesRange *r = &key->range;
-  char            what[160], low[40] = "", high[40] = "";
+  char            low[64], high[64], number[40];
+  PetscBool       too_low  = r->has_low && (value < r->low || (r->low_open && value <= r->low)) ? PETSC_TRUE : PETSC_FALSE;
+  PetscBool       too_high = r->has_high && (value > r->high || (r->high_open && value >= r->high)) ? PETSC_TRUE : PETSC_FALSE;
+  Text            what     = {0};
 
   PetscFunctionBegin;
-  if (!(r->has_low && (value < r->low || (r->low_open && value <= r->low))) && !(r->has_high && (value > r->high || (r->high_open && value >= r->high))))
-    PetscFunctionReturn(PETSC_SUCCESS);
-  PrintReal(r->low, low);
-  PrintReal(r->high, high);
-  if (r->has_low && r->has_high) snprintf(what, sizeof what, "out of range: must be %s %s and %s %s", r->low_open ? "above" : "at least", low, r->high_open ? "below" : "at most", high);
-  else if (r->has_low) snprintf(what, sizeof what, "out of range: must be %s %s", r->low_open ? "above" : "at least", low);
-  else snprintf(what, sizeof what, "out of range: must be %s %s", r->high_open ? "below" : "at most", high);
-  PetscCall(Wrong(deck, shown, node, what, NULL));
+  if (!too_low && !too_high) PetscFunctionReturn(PETSC_SUCCESS);
+  PrintReal(r->low, number);
+  snprintf(low, sizeof low, "%s %s", r->low_open ? "above" : "at least", number);
+  PrintReal(r->high, number);
+  snprintf(high, sizeof high, "%s %s", r->high_open ? "below" : "at most", number);
+  PetscCall(TextAdd(&what, "out of range: must be %s%s%s", r->has_low ? low : "", r->has_low && r->has_high ? " and " : "", r->has_high ? high : ""));
+  PetscCall(WrongValue(deck, shown, node, what.text, NULL));
+  PetscCall(PetscFree(what.text));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ReadWord(TesDeck deck, const char *const words[], const char shown[], TesNode node, const char also[], PetscInt *index)
+/* what the rest of the world calls a truth value */
+static const char *Truth(const char word[])
 {
-  const char *near;
+  static const char *const yes[] = {"yes", "on", "1", "True", "TRUE", "Yes", "YES", "On", "ON", "y", NULL}, *const no[] = {"no", "off", "0", "False", "FALSE", "No", "NO", "Off", "OFF", "n", NULL};
+
+  for (PetscInt k = 0; yes[k]; k++)
+    if (!strcmp(yes[k], word)) return "true";
+  for (PetscInt k = 0; no[k]; k++)
+    if (!strcmp(no[k], word)) return "false";
+  return NULL;
+}
+
+PetscErrorCode ReadWord(TesDeck deck, const char *const words[], const char shown[], TesNode node, const char also[], PetscInt *index)
+{
+  const char *near = NULL;
   Text        what = {0};
   char       *hint = NULL;
 
@@ -49,34 +70,35 @@ static PetscErrorCode ReadWord(TesDeck deck, const char *const words[], const ch
   if (*index >= 0) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(TextAdd(&what, "not %s", also));
   for (PetscInt k = 0; words && words[k]; k++) PetscCall(TextAdd(&what, "%s%s", k || also[0] ? (words[k + 1] ? ", " : " or ") : "", words[k]));
-  near = words && node->type == NODE_SCALAR ? TesNearest(node->text, words) : NULL;
+  if (words && node->type == NODE_SCALAR) near = words == booleans && Truth(node->text) ? Truth(node->text) : TesNearest(node->text, words);
   if (near) PetscCall(TesFormat(&hint, "did you mean `%s`?", near));
-  PetscCall(Wrong(deck, shown, node, what.text, hint));
+  PetscCall(WrongValue(deck, shown, node, what.text, hint));
   PetscCall(PetscFree(what.text));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ReadNumber(TesDeck deck, const TesKey *key, const char shown[], TesNode node, PetscBool whole, PetscInt64 *integer, PetscReal *real)
+PetscErrorCode ReadNumber(TesDeck deck, const TesKey *key, const char shown[], TesNode node, PetscBool whole, PetscInt64 *integer, PetscReal *real)
 {
   const char *wrong;
 
   PetscFunctionBegin;
   if (node->type != NODE_SCALAR) {
-    PetscCall(Wrong(deck, shown, node, "a list or section, one number is wanted", NULL));
+    PetscCall(WrongValue(deck, shown, node, node->type == NODE_LIST ? "a list where one number is wanted" : "a section where a number is wanted", NULL));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (key->type == TES_KEY_DURATION) wrong = ReadDuration(node->text, real);
+  if (key->type == TES_KEY_DURATION) wrong = ReadDuration(node->text, real); /* many quote "01:30:00" by habit */
+  else if (node->quoted) wrong = "text in quotes where a number is wanted";
   else if (whole) {
     wrong = ReadInt(node->text, integer);
     *real = (PetscReal)*integer;
   } else wrong = ReadReal(node->text, real);
   if (!wrong && whole && key->type != TES_KEY_INT64 && (*integer > PETSC_MAX_INT || *integer < PETSC_MIN_INT)) wrong = "too large a number";
-  if (wrong) PetscCall(Wrong(deck, shown, node, wrong, NULL));
+  if (wrong) PetscCall(WrongValue(deck, shown, node, wrong, NULL));
   else PetscCall(CheckRange(deck, key, shown, node, *real));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ReadExpr(TesDeck deck, const TesKey *key, const char shown[], TesNode node, TesExpr *expr)
+PetscErrorCode ReadExpr(TesDeck deck, const TesKey *key, const char shown[], TesNode node, TesExpr *expr)
 {
   PetscInt column = 0;
   char     message[512], *text;
@@ -84,7 +106,7 @@ static PetscErrorCode ReadExpr(TesDeck deck, const TesKey *key, const char shown
   PetscFunctionBegin;
   *expr = NULL;
   if (node->type != NODE_SCALAR) {
-    PetscCall(Wrong(deck, shown, node, "a list or section, one expression is wanted", NULL));
+    PetscCall(WrongValue(deck, shown, node, node->type == NODE_LIST ? "a list where one expression is wanted" : "a section where an expression is wanted", NULL));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(TesExprParse(node->text, key->variables ? key->variables : "", expr, &column, message, sizeof message));
@@ -93,26 +115,29 @@ static PetscErrorCode ReadExpr(TesDeck deck, const TesKey *key, const char shown
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(TesFormat(&text, "expression `%s`: %s", shown, message));
-  PetscCall(DeckComplainAt(deck, node->source, node->line, node->column + column + (node->quoted ? 1 : 0), 1, text, NULL));
+  /* in a block the characters stand in lines of their own */
+  PetscCall(DeckComplainAt(deck, node->source, node->line, node->column + (node->block ? 0 : column + (node->quoted ? 1 : 0)), 1, text, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode ReadFile(TesDeck deck, const char shown[], TesNode node, const char **path)
 {
-  char        joined[PETSC_MAX_PATH_LEN];
+  char        joined[PETSC_MAX_PATH_LEN], what[PETSC_MAX_PATH_LEN + 64];
   struct stat status;
 
   PetscFunctionBegin;
   if (node->type != NODE_SCALAR || !node->text[0]) {
-    PetscCall(Wrong(deck, shown, node, "no file name", NULL));
+    PetscCall(WrongValue(deck, shown, node, "no file name", NULL));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (node->text[0] == '/') snprintf(joined, sizeof joined, "%s", node->text);
-  else snprintf(joined, sizeof joined, "%s/%s", deck->folder, node->text);
+  if (node->text[0] == '/' || !strcmp(deck->folder, ".")) snprintf(joined, sizeof joined, "%s", node->text);
+  else snprintf(joined, sizeof joined, "%s%s%s", deck->folder, strcmp(deck->folder, "/") ? "/" : "", node->text);
   PetscCall(DeckString(deck, joined, strlen(joined), path));
-  if (stat(joined, &status)) PetscCall(Wrong(deck, shown, node, "not there (files are looked for beside the deck)", NULL));
-  else if (!S_ISREG(status.st_mode)) PetscCall(Wrong(deck, shown, node, "no plain file", NULL));
-  else if (access(joined, R_OK)) PetscCall(Wrong(deck, shown, node, "not readable by you", NULL));
+  what[0] = 0;
+  if (stat(joined, &status)) snprintf(what, sizeof what, "not there (looked for %s)", joined);
+  else if (!S_ISREG(status.st_mode)) snprintf(what, sizeof what, "no plain file (%s)", joined);
+  else if (access(joined, R_OK)) snprintf(what, sizeof what, "not readable by you (%s)", joined);
+  if (what[0]) PetscCall(WrongValue(deck, shown, node, what, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -121,7 +146,7 @@ static PetscErrorCode ReadMap(TesDeck deck, const char shown[], TesNode node, Te
   PetscFunctionBegin;
   if (node->type == NODE_SCALAR && !node->text[0]) PetscFunctionReturn(PETSC_SUCCESS);
   if (node->type != NODE_MAP) {
-    PetscCall(Wrong(deck, shown, node, "no map of names and values", NULL));
+    PetscCall(WrongValue(deck, shown, node, "no map of names and values", NULL));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   map->n = node->n;
@@ -134,84 +159,19 @@ static PetscErrorCode ReadMap(TesDeck deck, const char shown[], TesNode node, Te
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ReadItems(TesDeck deck, const TesKey *key, const char shown[], TesNode node, TesItems *items)
+/* a word of the choices, or a number */
+static PetscErrorCode ReadEither(TesDeck deck, const TesKey *key, const char shown[], TesNode node, PetscInt *word, PetscInt64 *integer, PetscReal *real)
 {
-  PetscFunctionBegin;
-  if (node->type != NODE_LIST) {
-    PetscCall(Wrong(deck, shown, node, "no list (items begin with `-`)", NULL));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  items->n = node->n;
-  PetscCall(DeckAlloc(deck, PetscMax((size_t)node->n * key->item_size, 1), &items->item));
-  for (PetscInt i = 0; i < node->n; i++) {
-    char        name[256];
-    TesKeyTable table = {key->item_keys, (char *)items->item + (size_t)i * key->item_size};
-
-    snprintf(name, sizeof name, "%.200s[%d]", shown, (int)i);
-    if (node->item[i]->type != NODE_MAP) {
-      PetscCall(Wrong(deck, name, node->item[i], "no map of keys", NULL));
-      continue;
-    }
-    PetscCall(ComplainUnknown(deck, 1, &table, node->item[i], "", name));
-    PetscCall(ReadTable(deck, key->item_keys, node->item[i], name, table.target, node->item[i]));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static size_t ElementSize(TesKeyType type)
-{
-  return type == TES_KEY_REALS ? sizeof(PetscReal) : type == TES_KEY_STRINGS ? sizeof(char *) : type == TES_KEY_EXPRS ? sizeof(TesExpr) : sizeof(PetscInt);
-}
-
-/* a scalar is a list of one */
-static PetscErrorCode ReadList(TesDeck deck, const TesKey *key, const char shown[], TesNode node, TesInts *list)
-{
-  PetscInt n    = node->type == NODE_LIST ? node->n : 1;
-  size_t   each = ElementSize(key->type);
-  char    *data;
+  PetscBool whole = key->type == TES_KEY_INT_OR ? PETSC_TRUE : PETSC_FALSE;
 
   PetscFunctionBegin;
-  if (node->type == NODE_MAP) {
-    PetscCall(Wrong(deck, shown, node, "a section, a list is wanted", NULL));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  if ((key->min_items && n < key->min_items) || (key->max_items && n > key->max_items)) {
-    char what[128];
-
-    if (key->min_items == key->max_items) snprintf(what, sizeof what, "a list of %d, %d wanted", (int)n, (int)key->min_items);
-    else snprintf(what, sizeof what, "a list of %d, at least %d%s wanted", (int)n, (int)key->min_items, key->max_items ? " and not so many" : "");
-    PetscCall(Wrong(deck, shown, node, what, NULL));
-  }
-  PetscCall(DeckAlloc(deck, PetscMax(n, 1) * each, &data));
-  list->n = n;
-  list->v = (PetscInt *)data;
-  for (PetscInt i = 0; i < n; i++) {
-    TesNode item = node->type == NODE_LIST ? node->item[i] : node;
-    char    name[256];
-    void   *member = data + (size_t)i * each;
-
-    if (node->type == NODE_LIST) snprintf(name, sizeof name, "%.200s[%d]", shown, (int)i);
-    else snprintf(name, sizeof name, "%.200s", shown);
-    if (key->type == TES_KEY_REALS) {
-      PetscInt64 integer;
-
-      PetscCall(ReadNumber(deck, key, name, item, PETSC_FALSE, &integer, member));
-    } else if (key->type == TES_KEY_INTS) {
-      PetscInt64 integer = 0;
-      PetscReal  real;
-
-      PetscCall(ReadNumber(deck, key, name, item, PETSC_TRUE, &integer, &real));
-      *(PetscInt *)member = (PetscInt)integer;
-    } else if (key->type == TES_KEY_ENUMS) {
-      PetscCall(ReadWord(deck, key->choices, name, item, "", member));
-    } else if (key->type == TES_KEY_EXPRS) {
-      PetscCall(ReadExpr(deck, key, name, item, member));
-    } else if (item->type != NODE_SCALAR) {
-      PetscCall(Wrong(deck, name, item, "no plain text", NULL));
-    } else {
-      *(const char **)member = item->text;
-    }
-  }
+  *word = -1;
+  for (PetscInt k = 0; node->type == NODE_SCALAR && key->choices && key->choices[k]; k++)
+    if (!strcmp(key->choices[k], node->text)) *word = k;
+  if (*word >= 0) PetscFunctionReturn(PETSC_SUCCESS);
+  /* what has no digit was meant as a word */
+  if (node->type != NODE_SCALAR || !strpbrk(node->text, "0123456789")) PetscCall(ReadWord(deck, key->choices, shown, node, whole ? "a whole number" : "a number", word));
+  else PetscCall(ReadNumber(deck, key, shown, node, whole, integer, real));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -239,85 +199,21 @@ PetscErrorCode ReadValue(TesDeck deck, const TesKey *key, const char shown[], Te
     *(int *)member = (int)PetscMax(word, 0);
     break;
   case TES_KEY_STRING:
-    if (node->type != NODE_SCALAR) PetscCall(Wrong(deck, shown, node, "no plain text", NULL));
+    if (node->type != NODE_SCALAR) PetscCall(WrongValue(deck, shown, node, "no plain text", NULL));
     else *(const char **)member = node->text;
     break;
   case TES_KEY_FILE: PetscCall(ReadFile(deck, shown, node, member)); break;
   case TES_KEY_EXPR: PetscCall(ReadExpr(deck, key, shown, node, member)); break;
   case TES_KEY_INT_OR:
-  case TES_KEY_REAL_OR: {
-    TesIntOr  *whole = member;
-    TesRealOr *any   = member;
-    PetscBool  is_int = key->type == TES_KEY_INT_OR ? PETSC_TRUE : PETSC_FALSE;
-
-    for (PetscInt k = 0; node->type == NODE_SCALAR && key->choices && key->choices[k]; k++)
-      if (!strcmp(key->choices[k], node->text)) word = k;
-    if (word < 0 && (node->type != NODE_SCALAR || (is_int ? ReadInt(node->text, &integer) : ReadReal(node->text, &real)))) {
-      PetscCall(ReadWord(deck, key->choices, shown, node, is_int ? "a whole number" : "a number", &word));
-    } else if (word < 0) {
-      PetscCall(ReadNumber(deck, key, shown, node, is_int, &integer, &real));
-    }
-    if (is_int) {
-      whole->word  = word;
-      whole->value = (PetscInt)integer;
-    } else {
-      any->word  = word;
-      any->value = real;
-    }
+    PetscCall(ReadEither(deck, key, shown, node, &word, &integer, &real));
+    *(TesIntOr *)member = (TesIntOr){word, (PetscInt)integer};
     break;
-  }
-  case TES_KEY_ITEMS: PetscCall(ReadItems(deck, key, shown, node, member)); break;
+  case TES_KEY_REAL_OR:
+    PetscCall(ReadEither(deck, key, shown, node, &word, &integer, &real));
+    *(TesRealOr *)member = (TesRealOr){word, real};
+    break;
   case TES_KEY_MAP: PetscCall(ReadMap(deck, shown, node, member)); break;
   default: PetscCall(ReadList(deck, key, shown, node, member)); break;
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode ReadFallback(TesDeck deck, const TesKey *key, const char shown[], void *member)
-{
-  TesNode node;
-
-  PetscFunctionBegin;
-  PetscCall(DeckParseYaml(deck, -1, key->fallback, strlen(key->fallback), &node));
-  if (!node) {
-    PetscCall(NodeCreate(deck, NODE_SCALAR, NULL, &node)); /* an empty text */
-    node->source = -1;
-    node->line = node->column = node->length = 1;
-  }
-  PetscCall(ReadValue(deck, key, shown, node, member));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode ReadTable(TesDeck deck, const TesKey *keys, TesNode base, const char prefix[], void *target, TesNode place)
-{
-  PetscFunctionBegin;
-  for (const TesKey *key = keys; key->type; key++) {
-    TesNode node;
-    char    shown[256], *message;
-
-    if (key->type == TES_KEY_SECTION) continue;
-    node = NodeFind(base, key->path);
-    snprintf(shown, sizeof shown, "%.120s%s%.120s", prefix, prefix[0] ? "." : "", key->path);
-    if (node && node->type == NODE_SCALAR && !node->text[0] && !node->quoted && key->type != TES_KEY_MAP) {
-      PetscCall(TesFormat(&message, "`%s` has no value", shown));
-      PetscCall(DeckComplain(deck, node, message, NULL));
-      continue;
-    }
-    if (!KeyApplies(keys, key, base)) {
-      if (node) {
-        PetscCall(TesFormat(&message, "`%s` has no effect here; it belongs to %s", shown, key->when));
-        PetscCall(DeckComplain(deck, node, message, NULL));
-      }
-      if (!key->fallback) continue;
-    }
-    if (node) {
-      PetscCall(ReadValue(deck, key, shown, node, (char *)target + key->offset));
-    } else if (key->fallback) {
-      PetscCall(ReadFallback(deck, key, shown, (char *)target + key->offset));
-    } else if (!key->optional) {
-      PetscCall(TesFormat(&message, "`%s` is missing: %s", shown, key->help ? key->help : ""));
-      PetscCall(DeckComplain(deck, place, message, NULL));
-    }
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
