@@ -64,6 +64,7 @@ if(NOT BUILD_SHARED_LIBS)
 endif()
 # The prefix follows the file, as --prefix is chosen at installation.
 file(RELATIVE_PATH TES_PC_UP "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+string(REGEX REPLACE "/$" "" TES_PC_UP "${TES_PC_UP}")
 configure_file(${PROJECT_SOURCE_DIR}/src/cmake/tessera.pc.in ${PROJECT_BINARY_DIR}/tessera.pc @ONLY)
 
 install(TARGETS tessera RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

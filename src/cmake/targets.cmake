@@ -19,10 +19,11 @@ target_link_libraries(tes_flags INTERFACE MPI::MPI_C PkgConfig::SLEPC PkgConfig:
                       ${TES_BLAS} ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS} m)
 if(TES_SANITIZE)
   target_compile_options(tes_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
-  # A dlclose that does nothing: Open MPI's plug-ins stay mapped, so the leak report can name them and the suppressions apply. -u pulls it out
-  # of its archive, as nobody else of ours may ask for it.
+  # A dlclose that does nothing: Open MPI's plug-ins stay mapped, so the leak report can name them and the suppressions apply. As a whole archive,
+  # since the sanitizer's own library offers a dlclose as well.
   add_library(tes_no_dlclose STATIC ${PROJECT_SOURCE_DIR}/tests/support/no_dlclose.c)
-  target_link_options(tes_flags INTERFACE -fsanitize=address,undefined -Wl,-u,dlclose -Wl,--export-dynamic-symbol=dlclose)
+  target_link_options(tes_flags INTERFACE -fsanitize=address,undefined -Wl,--export-dynamic-symbol=dlclose
+                      -Wl,--whole-archive,$<TARGET_FILE:tes_no_dlclose>,--no-whole-archive)
   target_link_libraries(tes_flags INTERFACE tes_no_dlclose)
 else()
   target_compile_options(tes_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
