@@ -75,6 +75,7 @@ static void LogAxis(TesPlotter *p, char axis, PetscReal low, PetscReal high)
 typedef struct {
   PetscReal  low[2], high[2]; /* of what is drawn */
   PetscInt64 drawn, longest;
+  PetscBool  fractions;       /* is there an abscissa that is not a whole number? */
 } Extent;
 
 static void Extend(Extent *e, PetscInt64 n, const PetscReal *points)
@@ -88,6 +89,7 @@ static void Extend(Extent *e, PetscInt64 n, const PetscReal *points)
       if (!e->drawn || v < e->low[d]) e->low[d] = v;
       if (!e->drawn || v > e->high[d]) e->high[d] = v;
     }
+    if (points[3 * i] != PetscFloorReal(points[3 * i])) e->fractions = PETSC_TRUE;
     e->drawn++;
   }
 }
@@ -112,7 +114,7 @@ static void Axes(TesPlotter *p, TesFigureSort sort, const Extent *e, PetscBool l
 
     if (sort == TES_FIGURE_STEMS && low >= 0) bottom = 0;
     fprintf(p->script, "set yrange [%.17g:%.17g]\n", (double)bottom, (double)(high + room));
-    if (PetscMax(PetscAbsReal(low), PetscAbsReal(high)) < 1e-3 || PetscMax(PetscAbsReal(low), PetscAbsReal(high)) >= 1e5) fprintf(p->script, "set format y '%%.1t×10^{%%T}'\n");
+    if (PetscMax(PetscAbsReal(low), PetscAbsReal(high)) < 1e-3 || PetscMax(PetscAbsReal(low), PetscAbsReal(high)) >= 1e5) fprintf(p->script, "set format y '%%h'\n");
   }
   if (e->high[0] > e->low[0]) {
     if (log_x) fprintf(p->script, "set xrange [%.17g:%.17g]\n", (double)e->low[0], (double)e->high[0]);
@@ -120,6 +122,7 @@ static void Axes(TesPlotter *p, TesFigureSort sort, const Extent *e, PetscBool l
       PetscReal room = sort == TES_FIGURE_LINES && e->longest > 60 ? 0 : 0.02 * (e->high[0] - e->low[0]);
 
       fprintf(p->script, "set xrange [%.17g:%.17g]\n", (double)(e->low[0] - room), (double)(e->high[0] + room));
+      if (!e->fractions && e->high[0] - e->low[0] <= 12) fprintf(p->script, "set xtics 1\n"); /* iterations, attempts */
     }
   } else {
     fprintf(p->script, "set xrange [%.17g:%.17g]\n", (double)(e->low[0] - PetscMax(0.5 * PetscAbsReal(e->low[0]), 1e-3)),

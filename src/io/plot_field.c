@@ -77,9 +77,9 @@ static PetscErrorCode Map(TesPlotter *p, const Scale *s, const TesPlotRaster *r,
   fprintf(p->script, "set xrange [%.17g:%.17g]\nset yrange [%.17g:%.17g]\n", (double)r->lower[0], (double)r->upper[0], (double)r->lower[1], (double)r->upper[1]);
   Palette(p->script, s->signs);
   fprintf(p->script, "set cbrange [%.17g:%.17g]\n%s\n", (double)s->low, (double)s->high, s->log ? "set logscale cb" : "unset logscale cb");
-  fprintf(p->script, "set format cb '%s'\n", s->log && s->high / s->low > 30 ? "10^{%T}" : large < 1e-3 || large >= 1e5 ? "%.1t×10^{%T}" : "%g");
+  fprintf(p->script, "set format cb '%s'\n", s->log && s->high / s->low > 30 ? "10^{%T}" : large < 1e-3 || large >= 1e5 ? "%h" : "%g");
   fprintf(p->script, "%s\n", colorbox ? "set colorbox" : "unset colorbox");
-  if (colorbox) Label(p, "set cblabel", s->label, "");
+  if (colorbox) Label(p, "set cblabel", s->label, large < 1e-3 || large >= 1e5 ? "offset 2.5,0" : "offset 0.5,0"); /* gnuplot reckons powers of ten too narrow */
   fprintf(p->script, "plot 'd%d' binary array=(%d,%d) format='%%float64' origin=(%.17g,%.17g) dx=%.17g dy=%.17g with image notitle\n", number, r->w, r->h,
           (double)(r->lower[0] + dx / 2), (double)(r->lower[1] + dy / 2), (double)dx, (double)dy);
   PetscFunctionReturn(PETSC_SUCCESS);

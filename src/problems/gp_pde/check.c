@@ -10,7 +10,7 @@ static PetscErrorCode ResolveList(TesProblem problem, const char key[], PetscInt
   PetscFunctionBegin;
   if (n != 1 && n != dim) {
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, key, "has %" PetscInt_FMT " entries for %" PetscInt_FMT " dimensions (domain.points says how many): give one, or one each", n, dim));
+    PetscCall(TesDeckComplain(problem, key, "a list of %" PetscInt_FMT " for %" PetscInt_FMT " dimensions (domain.points says how many): give one value, or one each", n, dim));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -38,10 +38,10 @@ static PetscErrorCode ResolveDomain(TesProblem problem, GpPde *gp, PetscBool *go
     if (gp->n[d] < 8) *good = PETSC_FALSE;
     if (!(gp->length[d] > 0)) {
       *good = PETSC_FALSE;
-      PetscCall(TesDeckComplain(problem, "domain.upper", "the box has no extent along %c: lower %.15g, upper %.15g", "xyz"[d], (double)gp->lower[d], (double)upper));
+      PetscCall(TesDeckComplain(problem, "domain.upper", "not above domain.lower along %c: lower %.15g, upper %.15g", "xyz"[d], (double)gp->lower[d], (double)upper));
     }
     if (gp->nodes[d] == TES_NODES_UNIFORM && gp->spectrum.background.word < 0 && 2 * gp->spectrum.background.value > gp->n[d])
-      PetscCall(TesDeckComplain(problem, "spectrum.background", "must be at most half the points along %c, %" PetscInt64_FMT ": more polynomials are ill-conditioned on uniform nodes", "xyz"[d],
+      PetscCall(TesDeckComplain(problem, "spectrum.background", "more than half the points along %c (at most %" PetscInt64_FMT "): more polynomials are ill-conditioned on uniform nodes", "xyz"[d],
                                 gp->n[d] / 2));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -54,7 +54,7 @@ static PetscErrorCode CheckVariables(TesProblem problem, const GpPde *gp, const 
   for (PetscInt d = gp->dim; expr && d < GP_DIM; d++) {
     if (!TesExprUses(expr, d)) continue;
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, key, "uses %c, but domain.points names %" PetscInt_FMT " dimension%s", "xyz"[d], gp->dim, gp->dim == 1 ? "" : "s"));
+    PetscCall(TesDeckComplain(problem, key, "a function of %c, but domain.points names %" PetscInt_FMT " dimension%s", "xyz"[d], gp->dim, gp->dim == 1 ? "" : "s"));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -69,10 +69,10 @@ static PetscErrorCode ResolveTruth(TesProblem problem, GpPde *gp, PetscBool *goo
   PetscFunctionBegin;
   if (by_name && by_expression) {
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "manufactured.expression", "is given together with manufactured.name: give one of them"));
+    PetscCall(TesDeckComplain(problem, "manufactured.expression", "given together with manufactured.name: give one of them"));
   } else if (by_name && entry->dim != gp->dim) {
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "manufactured.name", "`%s` is a function in %" PetscInt_FMT " dimension%s, domain.points names %" PetscInt_FMT, entry->name, entry->dim,
+    PetscCall(TesDeckComplain(problem, "manufactured.name", "a function in %" PetscInt_FMT " dimension%s, but domain.points names %" PetscInt_FMT, entry->dim,
                               entry->dim == 1 ? "" : "s", gp->dim));
   } else if (by_name) {
     PetscCall(TesExprParse(entry->expression, "x y z", &gp->truth, &column, message, sizeof(message)));
@@ -84,7 +84,7 @@ static PetscErrorCode ResolveTruth(TesProblem problem, GpPde *gp, PetscBool *goo
     const char *key = !strcmp(gp_data_kinds[gp->source.from].name, "manufactured") ? "source.from" : "boundary.from";
 
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, key, "is `manufactured`, but no known solution is given: set manufactured.name or manufactured.expression, or take the data from an expression or a file"));
+    PetscCall(TesDeckComplain(problem, key, "to follow from a known solution, but none is given: set manufactured.name or manufactured.expression, or take the data from an expression or a file"));
   }
   if (gp->truth && *good) PetscCall(GpLaplacianOfTruth(gp));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -93,9 +93,15 @@ static PetscErrorCode ResolveTruth(TesProblem problem, GpPde *gp, PetscBool *goo
 static PetscErrorCode CheckSolver(TesProblem problem, const GpPde *gp)
 {
   PetscFunctionBegin;
-  if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "`direct` cannot solve %s, which is nonlinear: take newton or auto", gp->eq->name));
-  if (gp->solver.kind == 2 && !gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "`newton` is for nonlinear equations; %s is linear: take direct or auto", gp->eq->name));
+  if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take newton or auto", gp->eq->name));
+  if (gp->solver.kind == 2 && !gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the key that the boundary values come from */
+static const char *BoundaryKey(const GpPde *gp)
+{
+  return gp->boundary.expression.n ? "boundary.expression" : gp->boundary.file ? "boundary.file" : gp->manufactured.expression ? "manufactured.expression" : "boundary.from";
 }
 
 /* value on face (d, side) at grid index i (i[d] does not count) */
@@ -128,7 +134,7 @@ static PetscErrorCode CheckCorner(TesProblem problem, const GpPde *gp, PetscInt 
     b = FaceValue(gp, e, se, i);
     if (!(PetscAbsReal(a - b) > CORNER_TOLERANCE * gp->face_max)) continue;
     *said = PETSC_TRUE;
-    PetscCall(TesDeckComplain(problem, "boundary.from", "the boundary values do not agree where two sides meet: %c %s gives %.15g and %c %s gives %.15g", "xyz"[d], sd ? "upper" : "lower", (double)a,
+    PetscCall(TesDeckComplain(problem, BoundaryKey(gp), "not continuous where two sides meet: side %c %s gives %.15g there and side %c %s gives %.15g", "xyz"[d], sd ? "upper" : "lower", (double)a,
                               "xyz"[e], se ? "upper" : "lower", (double)b));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -147,7 +153,7 @@ static PetscErrorCode CheckFaces(TesProblem problem, GpPde *gp)
       for (PetscInt64 i = 0; i < n && !said; i++) {
         if (!PetscIsInfOrNanReal(gp->face[d][side][i])) continue;
         said = PETSC_TRUE;
-        PetscCall(TesDeckComplain(problem, "boundary.from", "the boundary values are not finite on side %c %s, point %" PetscInt64_FMT, "xyz"[d], side ? "upper" : "lower", i));
+        PetscCall(TesDeckComplain(problem, BoundaryKey(gp), "not finite on side %c %s, point %" PetscInt64_FMT, "xyz"[d], side ? "upper" : "lower", i));
       }
   }
   for (PetscInt d = 0; d < gp->dim; d++)
@@ -189,7 +195,7 @@ static PetscErrorCode CheckSource(TesProblem problem, GpPde *gp)
   }
   if (bad >= 0) {
     GpPointText(gp, bad, place, sizeof(place));
-    PetscCall(TesDeckComplain(problem, gp->source.expression ? "source.expression" : "source.from", "the source is not finite at %s", place));
+    PetscCall(TesDeckComplain(problem, gp->source.expression ? "source.expression" : gp->manufactured.expression ? "manufactured.expression" : "source.from", "not finite at %s", place));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -210,7 +216,7 @@ PetscErrorCode GpCheck(TesProblem problem)
     for (PetscInt i = 0; i < gp->boundary.expression.n; i++) PetscCall(CheckVariables(problem, gp, "boundary.expression", gp->boundary.expression.v[i], &good));
     if (gp->boundary.expression.n > 1 && gp->boundary.expression.n != 2 * gp->dim) {
       good = PETSC_FALSE;
-      PetscCall(TesDeckComplain(problem, "boundary.expression", "has %" PetscInt_FMT " entries: an elliptic equation needs values on every side, one for all or %" PetscInt_FMT " (x lower, x upper, ...)",
+      PetscCall(TesDeckComplain(problem, "boundary.expression", "a list of %" PetscInt_FMT ": an elliptic equation needs values on every side, one expression for all or %" PetscInt_FMT " (x lower, x upper, ...)",
                                 gp->boundary.expression.n, 2 * gp->dim));
     }
     PetscCall(ResolveTruth(problem, gp, &good));

@@ -75,7 +75,7 @@ static PetscErrorCode CheckDataset(TesProblem problem, hid_t file, const char ke
   PetscCall(TesH5Shape(file, name, &found, &type, &stored_axes, stored));
   if (!found) {
     *ready = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, key, "the file has no dataset `%s`", name));
+    PetscCall(TesDeckComplain(problem, key, "not right for this file: it has no dataset `%s`", name));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   same = stored_axes == n_axes ? PETSC_TRUE : PETSC_FALSE;
@@ -87,7 +87,7 @@ static PetscErrorCode CheckDataset(TesProblem problem, hid_t file, const char ke
     *ready = PETSC_FALSE;
     ShapeText(n_axes, shape, want, sizeof(want));
     ShapeText(stored_axes, stored, have, sizeof(have));
-    PetscCall(TesDeckComplain(problem, key, "dataset `%s` has shape %s; domain.points asks for %s (slowest dimension first)", name, have, want));
+    PetscCall(TesDeckComplain(problem, key, "of another shape than domain.points: dataset `%s` has %s, wanted is %s (slowest dimension first)", name, have, want));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

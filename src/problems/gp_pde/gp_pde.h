@@ -170,7 +170,7 @@ PetscErrorCode GpBasisDestroy(GpBasis *basis);
 
 typedef struct {
   PetscBool  ready;
-  PetscInt   background;
+  PetscInt   background, shown;
   PetscInt   r[GP_DIM];
   GpBasis    basis[GP_DIM];
   PetscInt   lift_size[GP_SUBSETS][GP_DIM];
@@ -218,7 +218,11 @@ typedef struct {
 PetscErrorCode GpBoundCompute(GpPde *gp, const GpSolution *solution, const GpProjected *projected, GpBound *bound);
 
 /* ---- newton.c ---- */
-PetscErrorCode GpNewtonAskOptions(GpPde *gp);
+/* F(g); n'(u) at g; J dg with that slope. work: [nodes] */
+PetscErrorCode GpNewtonResidual(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *work, PetscReal *y);
+PetscErrorCode GpNewtonLinearize(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *slope);
+PetscErrorCode GpNewtonJacobian(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *slope, const PetscReal *dg, PetscReal *work, PetscReal *y);
+PetscErrorCode GpNewtonAskOptions(GpPde *gp); /* make and drop the objects, so that PETSc knows the options that they take */
 PetscErrorCode GpNewtonStep(GpPde *gp, GpProjected *projected, GpSolution *solution, PetscBool *converged, PetscBool *failed);
 
 /* ---- refine.c ---- */

@@ -238,9 +238,9 @@ PetscErrorCode GpIdentifyDense(GpPde *gp, PetscInt d, GpSpectrumMode mode)
 
   PetscFunctionBegin;
   PetscCall(GpSpectrumReset(spectrum));
-  spectrum->mode      = mode;
-  spectrum->extension = DENSE_EXTENSION;
+  spectrum->mode = mode;
   if (mode == GP_POLYNOMIAL) PetscFunctionReturn(PETSC_SUCCESS);
+  spectrum->extension = DENSE_EXTENSION;
   if (mode == GP_SCREENED) {
     PetscInt   bins, columns;
     PetscReal *y;

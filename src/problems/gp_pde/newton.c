@@ -16,61 +16,91 @@ typedef struct {
   GpPde       *gp;
   GpProjected *projected;
   GpSolution  *solution;
-  PetscReal   *u, *slope; /* [nodes] */
+  PetscReal   *work, *slope; /* [nodes] */
 } Newton;
 
-/* values on the nodes of the function whose core is x, without the lift */
-static PetscErrorCode Expand(Newton *newton, const PetscReal *x, PetscReal *values)
+/* values on the nodes of the function whose core is g, without the lift */
+static PetscErrorCode Expand(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *values)
 {
   const PetscReal *m[GP_DIM];
-  GpPde           *gp = newton->gp;
 
   PetscFunctionBegin;
-  for (PetscInt d = 0; d < gp->dim; d++) m[d] = newton->projected->at[d].inner[0];
-  PetscCall(TesSlabExpand(&gp->grid.part, gp->dim, gp->grid.n, newton->solution->r, m, x, values));
+  for (PetscInt d = 0; d < gp->dim; d++) m[d] = projected->at[d].inner[0];
+  PetscCall(TesSlabExpand(&gp->grid.part, gp->dim, gp->grid.n, solution->r, m, g, values));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode NewtonFunction(SNES snes, Vec x, Vec f, void *ctx)
+/* y = linear part of g + T values (minus the right-hand side where there is one) */
+static PetscErrorCode Project(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, const PetscReal *values, const PetscReal *rhs, PetscReal *y)
+{
+  PetscReal *linear;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1((size_t)solution->n_core, &linear));
+  PetscCall(GpProjectedCompress(gp, solution, values, y));
+  PetscCall(TesKronSumApply(projected->kron, g, linear));
+  for (PetscInt64 i = 0; i < solution->n_core; i++) y[i] += rhs ? linear[i] - rhs[i] : linear[i];
+  PetscCall(PetscFree(linear));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpNewtonResidual(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *work, PetscReal *y)
+{
+  PetscFunctionBegin;
+  PetscCall(Expand(gp, projected, solution, g, work));
+  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) work[i] += projected->lift[i];
+  gp->eq->reaction(gp->grid.n_local, work, work);
+  PetscCall(Project(gp, projected, solution, g, work, projected->rhs, y));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpNewtonLinearize(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *slope)
+{
+  PetscFunctionBegin;
+  PetscCall(Expand(gp, projected, solution, g, slope));
+  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) slope[i] += projected->lift[i];
+  gp->eq->slope(gp->grid.n_local, slope, slope);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpNewtonJacobian(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *slope, const PetscReal *dg, PetscReal *work, PetscReal *y)
+{
+  PetscFunctionBegin;
+  PetscCall(Expand(gp, projected, solution, dg, work));
+  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) work[i] *= slope[i];
+  PetscCall(Project(gp, projected, solution, dg, work, NULL, y));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the same, as PETSc calls them ---- */
+
+static PetscErrorCode FunctionCallback(SNES snes, Vec x, Vec f, void *ctx)
 {
   Newton          *newton = ctx;
-  GpPde           *gp     = newton->gp;
-  const PetscInt64 n      = gp->grid.n_local;
   const PetscReal *g;
-  PetscReal       *y, *linear;
+  PetscReal       *y;
 
   PetscFunctionBegin;
   (void)snes;
   PetscCall(VecGetArrayRead(x, &g));
   PetscCall(VecGetArray(f, &y));
-  PetscCall(PetscMalloc1((size_t)newton->solution->n_core, &linear));
-  PetscCall(Expand(newton, g, newton->u));
-  for (PetscInt64 i = 0; i < n; i++) newton->u[i] += newton->projected->lift[i];
-  gp->eq->reaction(n, newton->u, newton->u);
-  PetscCall(GpProjectedCompress(gp, newton->solution, newton->u, y));
-  PetscCall(TesKronSumApply(newton->projected->kron, g, linear));
-  for (PetscInt64 i = 0; i < newton->solution->n_core; i++) y[i] = linear[i] - newton->projected->rhs[i] + y[i];
-  PetscCall(PetscFree(linear));
+  PetscCall(GpNewtonResidual(newton->gp, newton->projected, newton->solution, g, newton->work, y));
   PetscCall(VecRestoreArray(f, &y));
   PetscCall(VecRestoreArrayRead(x, &g));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode NewtonJacobian(SNES snes, Vec x, Mat jacobian, Mat preconditioner, void *ctx)
+static PetscErrorCode JacobianCallback(SNES snes, Vec x, Mat jacobian, Mat preconditioner, void *ctx)
 {
   Newton          *newton = ctx;
-  GpPde           *gp     = newton->gp;
-  const PetscInt64 n      = gp->grid.n_local;
   const PetscReal *g;
 
   PetscFunctionBegin;
   (void)snes;
   (void)preconditioner;
   PetscCall(VecGetArrayRead(x, &g));
-  PetscCall(Expand(newton, g, newton->u));
+  PetscCall(GpNewtonLinearize(newton->gp, newton->projected, newton->solution, g, newton->slope));
   PetscCall(VecRestoreArrayRead(x, &g));
-  for (PetscInt64 i = 0; i < n; i++) newton->u[i] += newton->projected->lift[i];
-  gp->eq->slope(n, newton->u, newton->slope);
   PetscCall(MatAssemblyBegin(jacobian, MAT_FINAL_ASSEMBLY));
   PetscCall(MatAssemblyEnd(jacobian, MAT_FINAL_ASSEMBLY));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -80,19 +110,13 @@ static PetscErrorCode JacobianApply(Mat jacobian, Vec x, Vec f)
 {
   Newton          *newton;
   const PetscReal *g;
-  PetscReal       *y, *linear;
+  PetscReal       *y;
 
   PetscFunctionBegin;
   PetscCall(MatShellGetContext(jacobian, &newton));
   PetscCall(VecGetArrayRead(x, &g));
   PetscCall(VecGetArray(f, &y));
-  PetscCall(PetscMalloc1((size_t)newton->solution->n_core, &linear));
-  PetscCall(Expand(newton, g, newton->u));
-  for (PetscInt64 i = 0; i < newton->gp->grid.n_local; i++) newton->u[i] *= newton->slope[i];
-  PetscCall(GpProjectedCompress(newton->gp, newton->solution, newton->u, y));
-  PetscCall(TesKronSumApply(newton->projected->kron, g, linear));
-  for (PetscInt64 i = 0; i < newton->solution->n_core; i++) y[i] += linear[i];
-  PetscCall(PetscFree(linear));
+  PetscCall(GpNewtonJacobian(newton->gp, newton->projected, newton->solution, newton->slope, g, newton->work, y));
   PetscCall(VecRestoreArray(f, &y));
   PetscCall(VecRestoreArrayRead(x, &g));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -128,8 +152,8 @@ static PetscErrorCode Objects(GpPde *gp, Newton *newton, PetscInt n, SNES *snes,
   PetscCall(MatShellSetOperation(*jacobian, MATOP_MULT, (void (*)(void))JacobianApply));
   PetscCall(SNESCreate(PETSC_COMM_SELF, snes));
   PetscCall(SNESSetType(*snes, SNESNEWTONLS));
-  PetscCall(SNESSetFunction(*snes, *f, NewtonFunction, newton));
-  PetscCall(SNESSetJacobian(*snes, *jacobian, *jacobian, NewtonJacobian, newton));
+  PetscCall(SNESSetFunction(*snes, *f, FunctionCallback, newton));
+  PetscCall(SNESSetJacobian(*snes, *jacobian, *jacobian, JacobianCallback, newton));
   PetscCall(SNESGetLineSearch(*snes, &search));
   PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBT));
   PetscCall(SNESGetKSP(*snes, &ksp));
@@ -172,7 +196,7 @@ PetscErrorCode GpNewtonStep(GpPde *gp, GpProjected *projected, GpSolution *solut
   const PetscReal    *g;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2((size_t)gp->grid.n_local, &newton.u, (size_t)gp->grid.n_local, &newton.slope));
+  PetscCall(PetscMalloc2((size_t)gp->grid.n_local, &newton.work, (size_t)gp->grid.n_local, &newton.slope));
   PetscCall(Objects(gp, &newton, (PetscInt)solution->n_core, &snes, &jacobian, &x, &f));
   PetscCall(VecDuplicate(x, &update));
   PetscCall(VecGetArray(x, &values));
@@ -217,6 +241,6 @@ PetscErrorCode GpNewtonStep(GpPde *gp, GpProjected *projected, GpSolution *solut
   PetscCall(MatDestroy(&jacobian));
   PetscCall(VecDestroy(&x));
   PetscCall(VecDestroy(&f));
-  PetscCall(PetscFree2(newton.u, newton.slope));
+  PetscCall(PetscFree2(newton.work, newton.slope));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

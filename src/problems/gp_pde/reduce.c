@@ -7,8 +7,11 @@
      lift functions: phi(x) E^+ , 1 at one end and 0 at the other.
    Values and second derivatives of a basis come from the SAME coefficients R. Coefficients of data are formed first and multiplied by the functions afterwards: a
    product that holds 1/d before the cancellation (the pseudo-inverse) would carry an error of eps / truncation.
+   Dense dictionaries are cut at DENSE_TRUNCATION at least: below it lie hundreds of singular values that are rounding alone.
    Cost: two SVDs of n x c and two of the products; replicated on every rank. */
 #include "gp_pde.h"
+
+#define DENSE_TRUNCATION 1e-14
 
 /* Weights of the lines from what the data showed. 1-D: the data is u'' plus lower terms, so weights of u fall with omega^4; in more dimensions as found. */
 static PetscErrorCode Weights(GpPde *gp, PetscInt d, const GpSpectrum *spectrum, PetscReal **omega, PetscReal **s)
@@ -107,9 +110,10 @@ static PetscErrorCode Ends(const GpDictionary *dict, PetscReal **e, PetscReal no
 
 PetscErrorCode GpBasisCreate(GpPde *gp, PetscInt d, const GpSpectrum *spectrum, PetscInt background, GpBasis *basis)
 {
-  const PetscInt n = (PetscInt)gp->n[d];
-  PetscReal     *omega, *s, *phi, *e, *z = NULL, *w, norm[2];
-  PetscInt       c;
+  const PetscInt  n          = (PetscInt)gp->n[d];
+  const PetscReal truncation = spectrum->mode == GP_FLAT || spectrum->mode == GP_SCREENED ? PetscMax(gp->solver.truncation, DENSE_TRUNCATION) : gp->solver.truncation;
+  PetscReal      *omega, *s, *phi, *e, *z = NULL, *w, norm[2];
+  PetscInt        c;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(basis, sizeof(*basis)));
@@ -126,8 +130,8 @@ PetscErrorCode GpBasisCreate(GpPde *gp, PetscInt d, const GpSpectrum *spectrum, 
     PetscCall(PetscMalloc1((size_t)c * (size_t)(c - 2), &z));
     PetscCall(TesNullSpace(2, c, e, z));
   }
-  PetscCall(Reduce(n, c, c - 2, phi, z, gp->weight[d], gp->solver.truncation, &basis->r, &basis->inner, &basis->test));
-  PetscCall(Reduce(n, c, c, phi, NULL, gp->weight[d], gp->solver.truncation, &basis->k, &basis->trace, &basis->fit));
+  PetscCall(Reduce(n, c, c - 2, phi, z, gp->weight[d], truncation, &basis->r, &basis->inner, &basis->test));
+  PetscCall(Reduce(n, c, c, phi, NULL, gp->weight[d], truncation, &basis->k, &basis->trace, &basis->fit));
   PetscCall(PetscMalloc2((size_t)2 * (size_t)c, &basis->lift, (size_t)2 * (size_t)basis->k, &basis->end));
   PetscCall(LiftCoefficients(c, e, norm, basis->lift));
   for (PetscInt side = 0; side < 2; side++)

@@ -76,7 +76,7 @@ static PetscInt Passes(const GpPde *gp)
   return gp->eq->nonlinear ? 2 : 1;
 }
 
-static const char *const mode_names[] = {"polynomials", "identified", "flat", "screened"};
+static const char *const mode_names[] = {"no", "identified", "flat", "screened"};
 
 PetscErrorCode GpRefineStart(GpPde *gp)
 {
@@ -288,8 +288,8 @@ static PetscErrorCode Choose(TesProblem problem, GpPde *gp)
     gp->best_background = kept->background;
     gp->best_row        = kept->row;
     for (PetscInt d = 0; d < gp->dim; d++) PetscCall(GpSpectrumCopy(&gp->spectra[d], &gp->best_spectra[d]));
-    PetscCall(TesProblemSay(problem, "extension %" PetscInt64_FMT " (%s), pass %" PetscInt_FMT ": background %" PetscInt_FMT " is the best so far, error %s %.2e", gp->spectra[0].extension,
-                            mode_names[gp->spectra[0].mode], gp->pass, gp->best_background, gp->eq->bound ? "bound" : "estimate", (double)gp->best_bound));
+    PetscCall(TesProblemSay(problem, "%s spectrum, extension %" PetscInt64_FMT ", pass %" PetscInt_FMT ": background %d is the best so far, error %s %.2e", mode_names[gp->spectra[0].mode],
+                            gp->spectra[0].extension, gp->pass, (int)((GpAttempt *)gp->attempts)[gp->best_row].background, gp->eq->bound ? "bound" : "estimate", (double)gp->best_bound));
   }
   for (PetscInt i = 0; i < GP_BACKGROUNDS; i++) PetscCall(KeptReset(&gp->kept[i]));
   gp->n_kept = 0;
@@ -312,7 +312,7 @@ static PetscErrorCode FinishAttempt(TesProblem problem, GpPde *gp, PetscBool fai
   PetscCall(GpRefineAttemptAdd(gp, &(GpAttempt){.mode       = (PetscReal)gp->spectra[0].mode,
                                                 .extension  = (PetscReal)gp->spectra[0].extension,
                                                 .pass       = gp->pass,
-                                                .background = gp->attempt.background,
+                                                .background = gp->attempt.shown,
                                                 .unknowns   = (PetscReal)gp->attempt.n_core,
                                                 .newton     = gp->newton,
                                                 .bound      = bound.bound,

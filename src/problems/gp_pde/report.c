@@ -191,8 +191,8 @@ PetscErrorCode GpFinish(TesProblem problem, TesReport report)
                           &(TesFigureNote){.unit = "1", .help = gp->eq->bound ? "bound of the relative L2 error (up to sampling)" : "estimate of the relative L2 error; other solutions may exist where the equation is nonlinear",
                                            .certified = gp->eq->bound, .failed = failed, .scale = 1}));
   PetscCall(TesReportReal(report, "boundary_error", bound.misfit, &(TesFigureNote){.unit = "1", .help = "largest error of the boundary values", .certified = PETSC_TRUE, .scale = PetscMax(gp->face_max, 1)}));
-  PetscCall(TesReportInt(report, "extension", (PetscInt64)best->extension, &(TesFigureNote){.help = "period of the waves in box lengths"}));
-  PetscCall(TesReportInt(report, "background", gp->best_background, &(TesFigureNote){.help = "polynomials beside the waves"}));
+  if (best->extension > 0) PetscCall(TesReportInt(report, "extension", (PetscInt64)best->extension, &(TesFigureNote){.help = "period of the waves in box lengths"}));
+  PetscCall(TesReportInt(report, "background", (PetscInt64)best->background, &(TesFigureNote){.help = "polynomials beside the waves"}));
   PetscCall(TesReportInt(report, "unknowns", (PetscInt64)best->unknowns, &(TesFigureNote){.help = "size of the core"}));
   PetscCall(TesReportInt(report, "attempts", n, &(TesFigureNote){.help = "solves that the refine loop made"}));
   if (gp->eq->nonlinear) PetscCall(TesReportInt(report, "newton_iterations", (PetscInt64)best->newton, &(TesFigureNote){.help = "of the chosen attempt"}));
@@ -204,7 +204,7 @@ PetscErrorCode GpFinish(TesProblem problem, TesReport report)
     PetscCall(TesReportSay(report, "unresolved: the error %s is %.1e. Take more points (%.1f per wavelength of the highest frequency), or Chebyshev nodes for layers and broadband data",
                            gp->eq->bound ? "bound" : "estimate", (double)best->bound, WANTED_POINTS));
   else if (best->bound > gp->refine.error_bound_target && gp->refine.enable)
-    PetscCall(TesReportSay(report, "refine.error_bound_target = %.0e was not reached: the bound cannot fall below the rounding of the data (about 1e-9 for omega L = 600), the error itself is usually smaller by 1e2 or more",
+    PetscCall(TesReportSay(report, "refine.error_bound_target = %.0e was not reached with any extension: more points per wavelength lower the bound, down to the rounding of the data (about 1e-9 at omega L = 600)",
                            (double)gp->refine.error_bound_target));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

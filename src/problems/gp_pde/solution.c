@@ -15,6 +15,10 @@ PetscErrorCode GpSolutionCreate(GpPde *gp, const GpSpectrum spectrum[], PetscInt
     solution->r[d] = solution->basis[d].r;
     solution->n_core *= solution->r[d];
   }
+  for (PetscInt d = 0; d < gp->dim; d++) { /* what is shown: the number of polynomials along the first dimension that has waves, or else along x */
+    solution->shown = solution->basis[d].dict.n_background;
+    if (gp->nodes[d] == TES_NODES_UNIFORM) break;
+  }
   PetscCall(PetscCalloc1((size_t)solution->n_core, &solution->core));
   PetscCall(GpLiftCreate(gp, solution));
   solution->ready = PETSC_TRUE;

@@ -10,3 +10,12 @@ tes_gp_row(p2_sum poisson_2d_sum 1e-12)
 tes_gp_row(p2_sum_unit poisson_2d_sum_unit 1e-12)
 tes_gp_row(ac2_mix_80 allen_cahn_2d 1e-9 --set "domain.points=[80, 80]")
 tes_gp_row(ac2_mix_100 allen_cahn_2d 1e-10 --set "domain.points=[100, 100]")
+tes_gp_row(ac2_mix_200 allen_cahn_2d 1e-11)
+tes_gp_row(p2_sum_unit_60 poisson_2d_sum_unit 1e-10 --set "domain.points=[60, 60]")
+
+add_test(NAME problem/gp_pde/restart COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/restart.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/input_decks/gp_pde/allen_cahn_2d.yaml
+                                             --set "domain.points=[60, 60]" --set domain.upper=0.6)
+set_tests_properties(problem/gp_pde/restart PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 240 LABELS restart)
+
+tes_add_test(problems/gp_pde/bases RANKS 1 2 3 LABELS problem CALLS gp_pde driver)
+tes_add_test(problems/gp_pde/solutions RANKS 1 2 4 LABELS problem CALLS gp_pde driver)

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Stop in the middle of every sort of step (identification, attempt, Newton, second pass) and go on, on other rank counts: the bits of the uninterrupted run.
+#   restart.sh PROGRAM DECK [--set ...]
+set -u
+program=$1 deck=$2; shift 2
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+"$program" run "$deck" --output "$work/whole" --quiet "$@" || exit 1
+last=$(sed -n 's/^done *//p' "$work/whole/status")
+[ "${last:-0}" -gt 12 ] || { echo "only ${last:-no} steps: nothing to stop in"; exit 1; }
+ranks=1
+for stop in 1 2 4 5 7 $((last / 2)) $((last - 2)); do
+    mpirun -n $ranks "$program" run "$deck" --output "$work/parts" --restart --quiet --set run.steps=$stop "$@"
+    code=$?
+    [ $code = 75 ] || { echo "stop at step $stop: exit $code, wanted 75"; exit 1; }
+    ranks=$((ranks % 3 + 1))
+done
+mpirun -n 2 "$program" run "$deck" --output "$work/parts" --restart --quiet "$@" || exit 1
+"$program" compare "$work/whole" "$work/parts"
