@@ -183,7 +183,7 @@ static PetscErrorCode OnScalar(Reader *r, const yaml_event_t *event)
   PetscCall(RefuseTag(r, event, event->data.scalar.tag));
   PetscCall(DeckString(r->deck, text, event->data.scalar.length, &node->text));
   node->quoted = style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE ? PETSC_TRUE : PETSC_FALSE;
-  node->block  = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE ? PETSC_TRUE : PETSC_FALSE;
+  node->block  = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE || event->start_mark.line != event->end_mark.line ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(Remember(r, (const char *)event->data.scalar.anchor, node));
   PetscCall(Deliver(r, node, event));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -262,20 +262,31 @@ static PetscErrorCode SyntaxError(Reader *r, const char text[], size_t length)
   yaml_parser_t *p = &r->parser;
   yaml_mark_t    mark;
   char           there = Locate(p, text, length, &mark), *message;
-  const char    *hint  = NULL;
+  const char    *hint  = NULL, *problem = p->problem ? p->problem : "not YAML", *context = p->context ? p->context : "";
 
   PetscFunctionBegin;
   if (there == '\t') hint = "a tab: YAML indents with blanks";
-  if (p->context && !strcmp(p->context, "while scanning a simple key")) { /* found out lines later: the place is where the key stands */
+  if (hint && strstr(problem, "cannot start any token")) {
+    PetscCall(TesFormat(&message, "%s", hint));
+    hint = NULL;
+  } else if (!strcmp(context, "while scanning a simple key")) { /* found out lines later: the place is where the key stands */
     mark = p->context_mark;
     PetscCall(TesFormat(&message, "a key without `:` behind it"));
+  } else if (!strcmp(context, "while scanning a quoted scalar") && strstr(problem, "unexpected")) { /* found out at the end of the text */
+    mark = p->context_mark;
+    PetscCall(TesFormat(&message, "this quotation mark is never closed"));
+  } else if (strstr(problem, "cannot start any token") && there > ' ' && there < 127) {
+    PetscCall(TesFormat(&message, there == '`' ? "no value begins with a backquote: a text with such characters stands in quotes" : "no value begins with `%c`: a text with such characters stands in quotes", there));
+  } else if (strstr(problem, "mapping values are not allowed")) {
+    PetscCall(TesFormat(&message, "no key can stand before this `:`: the keys of a section stand on lines of their own, a text with `: ` in it stands in quotes"));
   } else if (p->error == YAML_READER_ERROR) {
-    if (p->problem_value >= 0) PetscCall(TesFormat(&message, "%s (0x%02X): a deck is text in UTF-8", p->problem, (unsigned)p->problem_value));
-    else PetscCall(TesFormat(&message, "%s: a deck is text in UTF-8", p->problem));
-  } else if (p->context && p->context_mark.line != mark.line) {
-    PetscCall(TesFormat(&message, "%s (%s that begins in line %d)", p->problem ? p->problem : "not YAML", p->context, (int)p->context_mark.line + 1));
+    if (p->problem_value >= 0) PetscCall(TesFormat(&message, "%s (0x%02X): a deck is text in UTF-8", problem, (unsigned)p->problem_value));
+    else PetscCall(TesFormat(&message, "%s: a deck is text in UTF-8", problem));
+  } else if (context[0] && p->context_mark.line != mark.line) {
+    if (strstr(problem, "expected key")) hint = "the keys of a section are indented alike";
+    PetscCall(TesFormat(&message, "%s (%s that begins in line %d)", problem, context, (int)p->context_mark.line + 1));
   } else {
-    PetscCall(TesFormat(&message, "%s%s%s%s", p->problem ? p->problem : "not YAML", p->context ? " (" : "", p->context ? p->context : "", p->context ? ")" : ""));
+    PetscCall(TesFormat(&message, "%s%s%s%s", problem, context[0] ? " (" : "", context, context[0] ? ")" : ""));
   }
   PetscCall(Complain(r, &mark, 1, message, hint));
   r->unreadable = PETSC_TRUE;
