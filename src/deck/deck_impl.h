@@ -82,6 +82,8 @@ PetscErrorCode DeckParseYaml(TesDeck deck, PetscInt source, const char text[], s
 PetscErrorCode MapClose(TesDeck deck, TesNode map); /* duplicate keys are complained of, merge keys resolved */
 
 /* number.c: strict numbers; NULL if good, else what is wrong */
+PetscReal   RealOf(const char text[], char **end);                     /* strtod and */
+void        FormatReal(PetscReal value, int digits, char text[40]);    /* %g, both with a point, whatever the process's locale is */
 const char *ReadReal(const char text[], PetscReal *value);
 const char *ReadInt(const char text[], PetscInt64 *value);
 const char *ReadDuration(const char text[], PetscReal *value);

@@ -39,15 +39,32 @@ static const char *NotNumber(const char text[])
   return "not a number";
 }
 
+PetscReal RealOf(const char text[], char **end)
+{
+  locale_t  c     = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  PetscReal value = c ? strtod_l(text, end, c) : strtod(text, end);
+
+  if (c) freelocale(c);
+  return value;
+}
+
+void FormatReal(PetscReal value, int digits, char text[40])
+{
+  locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = c ? uselocale(c) : (locale_t)0;
+
+  snprintf(text, 40, "%.*g", digits, (double)value);
+  if (c) {
+    uselocale(before);
+    freelocale(c);
+  }
+}
+
 const char *ReadReal(const char text[], PetscReal *value)
 {
-  char     copy[LONGEST], *end = copy;
-  locale_t c = (locale_t)0;
+  char copy[LONGEST], *end = copy;
 
   if (!Clean(text, "+-.eE", copy)) return NotNumber(text);
-  c      = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-  *value = c ? strtod_l(copy, &end, c) : strtod(copy, &end);
-  if (c) freelocale(c);
+  *value = RealOf(copy, &end);
   if (*end || end == copy) return "not a number";
   if (!isfinite(*value)) return "too large a number";
   if (*value == 0 && strcspn(copy, "123456789") < strcspn(copy, "eE")) return "too small a number";
@@ -109,9 +126,7 @@ void PrintReal(PetscReal value, char text[40])
   for (int digits = 6; digits <= 17; digits++) {
     PetscReal back;
 
-    snprintf(text, 40, "%.*g", digits, (double)value);
-    /* another locale may have put a comma */
-    for (char *comma = strchr(text, ','); comma; comma = NULL) *comma = '.';
+    FormatReal(value, digits, text);
     if (!ReadReal(text, &back) && back == value) return;
   }
 }
