@@ -220,6 +220,7 @@ const char *TesNearest(const char word[], const char *const names[]);
 
 /* ---- nodes, for free maps ---- */
 const char *TesNodeText(TesNode node);                                        /* scalar text, "" otherwise */
+PetscBool   TesNodeIsText(TesNode node);                                      /* a scalar, perhaps empty; no list or map */
 PetscInt    TesNodeCount(TesNode node);                                       /* items of a sequence, 0 for a scalar */
 TesNode     TesNodeItem(TesNode node, PetscInt i);
 PetscErrorCode TesNodeReal(TesNode node, PetscBool *is_number, PetscReal *value); /* strict */
