@@ -8,6 +8,7 @@
 #   TESSERA_MPIRUN  default mpirun
 #   TESSERA_GRACE   seconds between the TERM and the KILL that mpirun sends to ranks, default 10 (mpirun's own: 1); after a crash it waits twice as long
 #   TESSERA_BIND    binding of ranks: none or core
+#   TESSERA_TERMINAL  1: the progress line redraws, 0: plain lines; default 1 when the script's own output is a terminal
 #   TESSERA_OUTPUT  output folder (the SLURM scripts)
 
 say() { printf '%s\n' "tessera: $*" >&2; }
@@ -149,6 +150,10 @@ tessera_run() { # tessera_run HOME FOLDER MPIRUN-OPTIONS... -- PROGRAM ARG...
     shift
     TESSERA_CODE_FILE=$(mktemp "${TMPDIR:-/tmp}/tessera.XXXXXX") || die 3 "cannot make a file in ${TMPDIR:-/tmp}"
     export TESSERA_CODE_FILE
+    if [ -z "${TESSERA_TERMINAL:-}" ]; then # behind mpirun a rank cannot see it
+        if [ -t 1 ]; then TESSERA_TERMINAL=1; else TESSERA_TERMINAL=0; fi
+    fi
+    export TESSERA_TERMINAL
     touch -d '1 second ago' "$TESSERA_CODE_FILE"
     tessera_signals=0
     trap tessera_ask_to_stop INT TERM HUP USR1

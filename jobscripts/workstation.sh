@@ -29,6 +29,7 @@ if [ -z "${TESSERA:-}" ]; then
     tessera_build "$here" tessera || exit $?
 fi
 program=$(tessera_program "$here") || die 3 "there is no program tessera in ${TESSERA_BUILD:-$here/build}/bin"
+export TESSERA_GRACE="${TESSERA_GRACE:-3}" # after a crash somebody waits for twice this
 tessera_environment
 mpirun=${TESSERA_MPIRUN:-mpirun}
 command -v "$mpirun" >/dev/null 2>&1 || die 3 "$mpirun was not found: is Open MPI in your PATH (or set TESSERA_MPIRUN)?"
