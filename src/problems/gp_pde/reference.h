@@ -36,7 +36,7 @@ typedef struct {
   PetscReal jitter;                    /* largest that was needed */
 } GpObjectiveTerms;
 
-/* J and, where asked for (not NULL), its gradient by u [n_local] and by the kernels' parameters; weights [n_local] = K^-1 u and linear [n_local] = L u without n(u) */
+/* J and, where dlog_v is not NULL, its gradient by u [n_local], log tau, log v and (NULL: without) the kernels' parameters; weights [n_local] = K^-1 u and linear [n_local] = L u without n(u) */
 PetscErrorCode GpObjectiveEvaluate(const GpObjective *objective, const GpKernel kernel[], const PetscReal *u, PetscReal log_tau, PetscReal log_v, GpObjectiveTerms *terms,
                                    PetscReal *du, PetscReal *dlog_tau, PetscReal *dlog_v, PetscReal *const dkernel[], PetscReal *weights, PetscReal *linear);
 PetscInt64     GpObjectiveBoundaryPoints(const GpObjective *objective);

@@ -193,6 +193,7 @@ PetscErrorCode GpObjectiveEvaluate(const GpObjective *objective, const GpKernel 
   const size_t     n    = (size_t)slab->n_local;
   const PetscReal  points = (PetscReal)slab->row * (PetscReal)slab->part.n, n_boundary = (PetscReal)GpObjectiveBoundaryPoints(objective);
   const PetscReal  tau = PetscExpReal(log_tau), v = PetscExpReal(log_v);
+  const PetscBool  gradient = dlog_v ? PETSC_TRUE : PETSC_FALSE; /* not by du: on a rank without rows it is NULL */
   Factors          factors[GP_DIM] = {{NULL, {NULL, NULL, NULL}}};
   PetscReal       *a[GP_DIM] = {NULL}, *w, *r, *work, *h, *slope;
 
@@ -228,12 +229,12 @@ PetscErrorCode GpObjectiveEvaluate(const GpObjective *objective, const GpKernel 
   for (size_t i = 0; i < n; i++) r[i] -= objective->f[i];
   PetscCall(GpSlabDot(slab, u, w, &terms->quadratic));
   PetscCall(GpSlabDot(slab, r, r, &terms->residual));
-  if (du) PetscCall(PetscArraycpy(du, w, n));
-  PetscCall(Boundary(objective, u, objective->boundary_weight * tau, du, &terms->boundary));
+  if (gradient) PetscCall(PetscArraycpy(du, w, n));
+  PetscCall(Boundary(objective, u, objective->boundary_weight * tau, gradient ? du : NULL, &terms->boundary));
   terms->value = 0.5 * terms->log_det + 0.5 * terms->quadratic + objective->boundary_weight * (-0.5 * n_boundary * log_tau + 0.5 * tau * terms->boundary) - 0.5 * points * log_v + 0.5 * v * terms->residual;
-  if (dlog_tau) *dlog_tau = objective->boundary_weight * (-0.5 * n_boundary + 0.5 * tau * terms->boundary);
-  if (dlog_v) *dlog_v = -0.5 * points + 0.5 * v * terms->residual;
-  for (PetscInt d = 0; d < slab->dim && du; d++) {
+  if (gradient) *dlog_tau = objective->boundary_weight * (-0.5 * n_boundary + 0.5 * tau * terms->boundary);
+  if (gradient) *dlog_v = -0.5 * points + 0.5 * v * terms->residual;
+  for (PetscInt d = 0; d < slab->dim && gradient; d++) {
     PetscReal *b = work; /* then H_d in h */
 
     PetscCall(PetscArrayzero(b, n));
@@ -242,7 +243,7 @@ PetscErrorCode GpObjectiveEvaluate(const GpObjective *objective, const GpKernel 
     for (size_t i = 0; i < n; i++) du[i] += v * h[i];
     if (dkernel) PetscCall(KernelGradient(objective, d, &kernel[d], &factors[d], w, h, r, a[d], v, dkernel[d]));
   }
-  for (size_t i = 0; i < n && du; i++) du[i] += v * slope[i] * r[i];
+  for (size_t i = 0; i < n && gradient; i++) du[i] += v * slope[i] * r[i];
   for (PetscInt d = 0; d < slab->dim; d++) {
     PetscCall(FactorsDestroy(&factors[d]));
     PetscCall(PetscFree(a[d]));

@@ -473,7 +473,17 @@ static PetscErrorCode RefineDestroy(GpPde *gp)
 
 static PetscErrorCode RefineCheck(TesProblem problem, GpPde *gp)
 {
+  const char *family = gp_family_names[gp->kernel.family];
+
   PetscFunctionBegin;
+  if (!strcmp(family, "spectral_grid") || !strcmp(family, "chebyshev")) {
+    for (PetscInt d = 0; d < gp->dim; d++) {
+      if ((gp->nodes[d] == TES_NODES_CHEBYSHEV) == !strcmp(family, "chebyshev")) continue;
+      PetscCall(TesDeckComplain(problem, "kernel.family", "at odds with domain.nodes along %c: spectral_grid stands on uniform nodes, chebyshev on chebyshev", "xyz"[d]));
+      break;
+    }
+  } else if (strcmp(family, "auto"))
+    PetscCall(TesDeckComplain(problem, "kernel.family", "for the published training: set solver.kind: reference, or leave the spectrum to be identified (spectral_grid)"));
   if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take newton or auto", gp->eq->name));
   if (gp->solver.kind == 2 && !gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
   PetscFunctionReturn(PETSC_SUCCESS);
