@@ -552,11 +552,17 @@ static PetscErrorCode Begin(Run *run, PetscBool found, PetscBool changed)
 
 static PetscErrorCode Loop(Run *run, TesExit *exit_code)
 {
-  TesProgress progress = {0};
-  Ending      ending   = run->finished ? END_FINISHED : GO_ON;
+  TesProgress progress  = {0};
+  Ending      ending    = run->finished ? END_FINISHED : GO_ON;
+  PetscInt64  last_step = run->problem->options.run.steps;
 
   PetscFunctionBegin;
   run->loop_started = run->last_checkpoint = run->last_series = run->last_status = TesNow();
+  /* a restart at the step where to stop has nothing to do: a chain of jobs would creep on by a step each otherwise */
+  if (ending == GO_ON && last_step > 0 && run->problem->step >= last_step) {
+    ending = END_STOP;
+    snprintf(run->stop_reason, sizeof run->stop_reason, "run.steps is reached");
+  }
   for (PetscBool first = PETSC_TRUE; ending == GO_ON; first = PETSC_FALSE) {
     PetscCall(StepOnce(run, &progress, &ending));
     /* what was done before this process is not its speed: the first step sets the zero of the ETA */
