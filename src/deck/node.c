@@ -108,6 +108,11 @@ const char *TesNodeText(TesNode node)
   return node->type == NODE_SCALAR ? node->text : "";
 }
 
+PetscBool TesNodeIsText(TesNode node)
+{
+  return node->type == NODE_SCALAR ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscInt TesNodeCount(TesNode node)
 {
   return node->type == NODE_LIST ? node->n : 0;
@@ -116,6 +121,16 @@ PetscInt TesNodeCount(TesNode node)
 TesNode TesNodeItem(TesNode node, PetscInt i)
 {
   return node->item[i];
+}
+
+PetscBool TesNodeIsList(TesNode node)
+{
+  return node->type == NODE_LIST ? PETSC_TRUE : PETSC_FALSE;
+}
+
+TesNode TesNodeField(TesNode node, const char name[])
+{
+  return NodeChild(node, name, NULL);
 }
 
 PetscErrorCode TesNodeReal(TesNode node, PetscBool *is_number, PetscReal *value)

@@ -90,6 +90,10 @@ static PetscErrorCode GpSetUp(TesProblem problem)
   GpPde *gp = TesProblemCtx(problem);
 
   PetscFunctionBegin;
+  if (gp->comm != TesProblemComm(problem)) { /* the deck was checked on all ranks, but some of them idle */
+    gp->comm = TesProblemComm(problem);
+    PetscCall(GpPointsSetUp(gp));
+  }
   PetscCall(GpDataSetUp(gp));
   if (gp->eq->nonlinear) PetscCall(GpNewtonAskOptions(gp));
   PetscFunctionReturn(PETSC_SUCCESS);
