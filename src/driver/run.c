@@ -16,6 +16,7 @@
 #include "petsc_options.h"
 #include "run.h"
 #include "signals.h"
+#include "watchdog.h"
 
 #define AGREE_SECONDS  0.01 /* a reduction costs some 10 us: 0.1 % */
 #define SCAN_SHARE     0.01 /* of the time may go into looking for NaN between checkpoints */
@@ -113,11 +114,13 @@ static PetscErrorCode Checkpoint(Run *run, PetscBool must)
   PetscErrorCode ierr;
 
   PetscFunctionBegin;
+  WatchdogReset();
   PetscCall(TesPhaseBegin(problem->timers, "checkpoint"));
   PetscCall(Provenance(run, &provenance));
   ierr = TesCheckpointsSave(run->checkpoints, problem->step, RunState, run, &provenance, &bytes, &seconds);
   PetscCall(ProvenanceFree(&provenance));
   PetscCall(TesPhaseEnd(problem->timers, "checkpoint"));
+  WatchdogReset();
   run->last_checkpoint = TesNow();
   if (ierr == TES_ERR_WORLD && !must && problem->options.checkpoint.on_failure == ON_FAILURE_CONTINUE) {
     LogWarn(run->log, "%s; going on without this checkpoint, next try at the next interval", TesErrorMessage());
@@ -253,6 +256,7 @@ static PetscErrorCode StepOnce(Run *run, TesProgress *progress, Ending *ending)
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(problem->comm, &rank));
+  WatchdogReset();
   PetscCall(TesPhaseBegin(problem->timers, "step"));
   progress->work       = 0;
   progress->merit_name = NULL;
@@ -323,6 +327,7 @@ static PetscErrorCode Finish(Run *run, TesExit *exit_code)
 
   PetscFunctionBegin;
   LogProgressEnd(run->log);
+  WatchdogReset();
   PetscCall(TesPhaseBegin(problem->timers, "finish"));
   PetscCall(TesReportCreate(problem->comm, &run->report));
   if (problem->kind->finish) PetscCall(problem->kind->finish(problem, run->report));
@@ -552,11 +557,17 @@ static PetscErrorCode Begin(Run *run, PetscBool found, PetscBool changed)
 
 static PetscErrorCode Loop(Run *run, TesExit *exit_code)
 {
-  TesProgress progress = {0};
-  Ending      ending   = run->finished ? END_FINISHED : GO_ON;
+  TesProgress progress  = {0};
+  Ending      ending    = run->finished ? END_FINISHED : GO_ON;
+  PetscInt64  last_step = run->problem->options.run.steps;
 
   PetscFunctionBegin;
   run->loop_started = run->last_checkpoint = run->last_series = run->last_status = TesNow();
+  /* a restart at the step where to stop has nothing to do: a chain of jobs would creep on by a step each otherwise */
+  if (ending == GO_ON && last_step > 0 && run->problem->step >= last_step) {
+    ending = END_STOP;
+    snprintf(run->stop_reason, sizeof run->stop_reason, "run.steps is reached");
+  }
   for (PetscBool first = PETSC_TRUE; ending == GO_ON; first = PETSC_FALSE) {
     PetscCall(StepOnce(run, &progress, &ending));
     /* what was done before this process is not its speed: the first step sets the zero of the ETA */
@@ -567,6 +578,17 @@ static PetscErrorCode Loop(Run *run, TesExit *exit_code)
   }
   if (ending == END_STOP) PetscCall(Stop(run, exit_code));
   else PetscCall(Finish(run, exit_code));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Watch(Run *run)
+{
+  WatchdogPlan plan = {.seconds = run->problem->options.run.watchdog, .timers = run->problem->timers, .step = &run->problem->step, .status = ""};
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(run->problem->comm, &plan.rank));
+  if (!plan.rank && run->folder) plan.status = FolderPath(run->folder, "status");
+  PetscCall(WatchdogStart(&plan));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -589,12 +611,14 @@ static PetscErrorCode RunInFolder(Run *run, const CommandLine *command, const ch
     PetscCall(OpenRestart(run, &found, &changed, &ended, exit_code));
     if (ended) PetscFunctionReturn(PETSC_SUCCESS);
   }
+  PetscCall(Watch(run));
   PetscCall(SetUp(run, &unused));
   if (unused) {
     *exit_code = TES_EXIT_DECK;
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(OpenFolder(run, folder));
+  PetscCall(Watch(run));
   if (command->force) PetscCall(FolderClear(run->folder));
   PetscCall(LogOpenFile(run->log, FolderPath(run->folder, "run.log")));
   PetscCall(OpenFiles(run));
@@ -607,6 +631,7 @@ static PetscErrorCode RunInFolder(Run *run, const CommandLine *command, const ch
 static PetscErrorCode Close(Run *run)
 {
   PetscFunctionBegin;
+  PetscCall(WatchdogStop());
   PetscCall(TesReportDestroy(&run->report));
   PetscCall(TesSeriesDestroy(&run->series));
   PetscCall(TesCheckpointsDestroy(&run->checkpoints));
@@ -641,6 +666,7 @@ static PetscErrorCode EndAfterError(Run *run, MPI_Comm aside, PetscErrorCode ier
   int        rank;
 
   PetscFunctionBegin;
+  PetscCall(WatchdogStop());
   LogProgressEnd(problem->log);
   PetscCallMPI(MPI_Comm_rank(problem->comm, &rank));
   PetscCall(ErrorsAgree(aside, &all_here));
