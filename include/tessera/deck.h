@@ -222,6 +222,7 @@ const char *TesNearest(const char word[], const char *const names[]);
 
 /* ---- nodes, for free maps and values that the kind looks at ---- */
 const char *TesNodeText(TesNode node);                                        /* scalar text, "" otherwise */
+PetscBool   TesNodeIsText(TesNode node);                                      /* a scalar, perhaps empty; no list or map */
 PetscInt    TesNodeCount(TesNode node);                                       /* items of a sequence, 0 for a scalar */
 TesNode     TesNodeItem(TesNode node, PetscInt i);
 PetscBool   TesNodeIsList(TesNode node);                                      /* also an empty one */

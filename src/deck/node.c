@@ -108,6 +108,11 @@ const char *TesNodeText(TesNode node)
   return node->type == NODE_SCALAR ? node->text : "";
 }
 
+PetscBool TesNodeIsText(TesNode node)
+{
+  return node->type == NODE_SCALAR ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscInt TesNodeCount(TesNode node)
 {
   return node->type == NODE_LIST ? node->n : 0;
