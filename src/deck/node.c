@@ -124,6 +124,16 @@ TesNode TesNodeItem(TesNode node, PetscInt i)
   return node->item[i];
 }
 
+PetscBool TesNodeIsList(TesNode node)
+{
+  return node->type == NODE_LIST ? PETSC_TRUE : PETSC_FALSE;
+}
+
+TesNode TesNodeField(TesNode node, const char name[])
+{
+  return NodeChild(node, name, NULL);
+}
+
 PetscErrorCode TesNodeReal(TesNode node, PetscBool *is_number, PetscReal *value)
 {
   PetscFunctionBegin;

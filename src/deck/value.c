@@ -216,6 +216,7 @@ PetscErrorCode ReadValue(TesDeck deck, const TesKey *key, const char shown[], Te
     *(TesRealOr *)member = (TesRealOr){word, real};
     break;
   case TES_KEY_MAP: PetscCall(ReadMap(deck, shown, node, member)); break;
+  case TES_KEY_NODE: *(TesNode *)member = node; break;
   default: PetscCall(ReadList(deck, key, shown, node, member)); break;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
