@@ -59,7 +59,7 @@ void FormatReal(PetscReal value, int digits, char text[40])
   }
 }
 
-const char *ReadReal(const char text[], PetscReal *value)
+const char *TesReadReal(const char text[], PetscReal *value)
 {
   char copy[LONGEST], *end = copy;
 
@@ -71,11 +71,11 @@ const char *ReadReal(const char text[], PetscReal *value)
   return NULL;
 }
 
-const char *ReadInt(const char text[], PetscInt64 *value)
+const char *TesReadInt(const char text[], PetscInt64 *value)
 {
   char        copy[LONGEST], *end;
   PetscReal   real;
-  const char *wrong = ReadReal(text, &real), *digits;
+  const char *wrong = TesReadReal(text, &real), *digits;
 
   if (wrong) return strstr(wrong, "too large") ? wrong : "not a whole number";
   if (Clean(text, "+-", copy)) {
@@ -93,14 +93,14 @@ const char *ReadInt(const char text[], PetscInt64 *value)
 }
 
 /* seconds, MM:SS or HH:MM:SS; the last part may have decimals */
-const char *ReadDuration(const char text[], PetscReal *value)
+const char *TesReadDuration(const char text[], PetscReal *value)
 {
   static const char wrong[] = "not a duration (seconds or HH:MM:SS)";
   PetscReal         sum     = 0;
   int               parts   = 0;
   const char       *at      = text;
 
-  if (!strchr(text, ':')) return ReadReal(text, value) ? wrong : NULL;
+  if (!strchr(text, ':')) return TesReadReal(text, value) ? wrong : NULL;
   while (at) {
     const char *colon  = strchr(at, ':');
     size_t      length = colon ? (size_t)(colon - at) : strlen(at);
@@ -109,7 +109,7 @@ const char *ReadDuration(const char text[], PetscReal *value)
 
     if (++parts > 3 || !length || length >= sizeof copy || strspn(at, colon ? "0123456789" : "0123456789.") != length) return wrong;
     snprintf(copy, sizeof copy, "%.*s", (int)length, at);
-    if (ReadReal(copy, &part) || (parts > 1 && part >= 60)) return wrong;
+    if (TesReadReal(copy, &part) || (parts > 1 && part >= 60)) return wrong;
     sum = 60 * sum + part;
     at  = colon ? colon + 1 : NULL;
   }
@@ -127,6 +127,6 @@ void PrintReal(PetscReal value, char text[40])
     PetscReal back;
 
     FormatReal(value, digits, text);
-    if (!ReadReal(text, &back) && back == value) return;
+    if (!TesReadReal(text, &back) && back == value) return;
   }
 }
