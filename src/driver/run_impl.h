@@ -16,8 +16,9 @@ typedef struct {
   PetscReal      started;                 /* of this process */
   PetscReal      loop_started, loop_done; /* clock and progress->done when this process began to step */
   PetscReal      longest_step, longest_checkpoint, step_seconds, scan_seconds, work;
+  PetscReal      longest_since;           /* longest step since the last agreement, of this rank */
   PetscReal      last_checkpoint, last_series, last_status; /* clock */
-  PetscInt64     last_checkpoint_step, next_agreement;
+  PetscInt64     last_checkpoint_step, last_agreement, next_agreement;
   char           stop_reason[96];
 } Run;
 

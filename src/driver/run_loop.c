@@ -1,7 +1,8 @@
 /* The steps of a run: step -> scan -> observe -> agree -> checkpoint? -> stop?
 
    What depends on a clock or a signal differs between ranks, so it is agreed by one reduction between steps; where steps are short, only after so many of them that the
-   reduction costs nothing (every AGREE_SECONDS at most). A stop leaves room for twice the longest step and the longest checkpoint of this run. */
+   reduction costs nothing (every AGREE_SECONDS at most), and never after more than twice as many as the last time: a method whose steps grow long (set-up, then solves) is looked at
+   soon. A stop leaves room for twice the longest step and the longest checkpoint of this run. */
 #include <stdio.h>
 #include <tessera/fault.h>
 #include "run_impl.h"
@@ -45,18 +46,19 @@ static PetscErrorCode Observe(Run *run, PetscBool last)
 enum { ASK_STOP, ASK_CHECKPOINT, ASK_SERIES, ASK_WALL, ASK_SECONDS, ASK_SCAN, ASKS };
 
 /* Clocks of rank 0 and signals of all become one decision on all. */
-static PetscErrorCode Agree(Run *run, PetscReal step_seconds, PetscReal ask[ASKS])
+static PetscErrorCode Agree(Run *run, PetscReal ask[ASKS])
 {
   TesProblem  problem = run->problem;
   RunOptions *o       = &problem->options;
   PetscReal   mine[ASKS] = {0}, now = TesNow();
+  PetscInt64  made = problem->step - run->last_agreement;
   int         rank;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(problem->comm, &rank));
   mine[ASK_STOP]       = SignalsStop();
   mine[ASK_CHECKPOINT] = SignalsCheckpoint();
-  mine[ASK_SECONDS]    = step_seconds;
+  mine[ASK_SECONDS]    = run->longest_since;
   if (!rank) {
     PetscReal margin = 2 * (run->longest_step + run->longest_checkpoint);
 
@@ -67,7 +69,9 @@ static PetscErrorCode Agree(Run *run, PetscReal step_seconds, PetscReal ask[ASKS
   }
   PetscCallMPI(MPI_Allreduce(mine, ask, ASKS, MPIU_REAL, MPI_MAX, problem->comm));
   run->longest_step   = PetscMax(run->longest_step, ask[ASK_SECONDS]);
-  run->next_agreement = problem->step + PetscMax(1, (PetscInt64)PetscMin(1e6, AGREE_SECONDS / PetscMax(ask[ASK_SECONDS], 1e-9)));
+  run->longest_since  = 0;
+  run->last_agreement = problem->step;
+  run->next_agreement = problem->step + PetscMax(1, PetscMin(2 * made, (PetscInt64)PetscMin(1e6, AGREE_SECONDS / PetscMax(ask[ASK_SECONDS], 1e-9))));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -88,18 +92,19 @@ static PetscErrorCode StepOnce(Run *run, TesProgress *progress, Ending *ending)
   PetscCall(problem->kind->step(problem, progress));
   PetscCall(TesPhaseEnd(problem->timers, "step"));
   problem->step++;
+  PetscCall(TesFault("step", rank, problem->step)); /* a pause there stands for a long step */
   seconds = TesNow() - t0;
   run->step_seconds += seconds;
+  run->longest_since = PetscMax(run->longest_since, seconds);
   run->work += progress->work;
   run->finished = progress->finished;
-  PetscCall(TesFault("step", rank, problem->step));
   if (problem->kind->state) PetscCall(RunInjectNaN(run));
 
   limit = (PetscBool)(o->run.steps > 0 && problem->step >= o->run.steps && !run->finished);
   due   = (PetscBool)(o->checkpoint.every_steps > 0 && problem->step % o->checkpoint.every_steps == 0);
   agree = (PetscBool)(problem->step >= run->next_agreement || run->finished || limit || due);
   if (agree) {
-    PetscCall(Agree(run, seconds, ask));
+    PetscCall(Agree(run, ask));
     if (ask[ASK_SCAN] > 0 || run->finished || limit || due || ask[ASK_STOP] > 0 || ask[ASK_CHECKPOINT] > 0 || ask[ASK_WALL] > 0) PetscCall(RunStopIfNotFinite(run));
   }
   PetscCall(Observe(run, run->finished));
@@ -129,6 +134,7 @@ PetscErrorCode RunLoop(Run *run, TesExit *exit_code)
 
   PetscFunctionBegin;
   run->loop_started = run->last_checkpoint = run->last_series = run->last_status = TesNow();
+  run->last_agreement = run->problem->step;
   /* a restart at the step where to stop has nothing to do: a chain of jobs would creep on by a step each otherwise */
   if (ending == GO_ON && last_step > 0 && run->problem->step >= last_step) {
     ending = END_STOP;
