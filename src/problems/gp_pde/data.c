@@ -7,7 +7,7 @@
 #include "gp_pde.h"
 #include <limits.h>
 
-#define CANCELLED 1e-14 /* a source below this fraction of its terms is rounding: the derivatives of u carry some 10 eps each */
+#define CANCELLED 1e-14 /* a source below this fraction of its terms on the same line is rounding: the derivatives of u carry some 10 eps each */
 
 PetscErrorCode GpPointSetCreate(MPI_Comm comm, PetscInt dim, const PetscInt64 n[], PetscReal *const x[], GpPointSet *set)
 {
@@ -134,8 +134,13 @@ static PetscErrorCode ManufacturedSource(GpPde *gp, const GpPoints *points, Pets
   }
   if (gp->zeroth != 0) PetscCall(AddTerm(gp, gp->truth, points, n, gp->zeroth, NULL, work, f, size));
   if (gp->eq->reaction) PetscCall(AddReaction(gp, points, n, f, size));
-  for (PetscInt64 i = 0; i < n; i++) {
-    if (PetscAbsReal(f[i]) <= CANCELLED * size[i]) f[i] = 0;
+  for (PetscInt64 line = 0, length = gp->dim > 1 ? points->n[0] : n; line < n; line += length) {
+    PetscReal largest = 0;
+
+    for (PetscInt64 i = line; i < line + length; i++) largest = PetscMax(largest, size[i]);
+    for (PetscInt64 i = line; i < line + length; i++) {
+      if (PetscAbsReal(f[i]) <= CANCELLED * (gp->dim > 1 ? largest : size[i])) f[i] = 0;
+    }
   }
   PetscCall(GpFieldsDestroy(&a));
   PetscCall(PetscFree2(work, size));
