@@ -20,3 +20,4 @@ set_tests_properties(problem/gp_pde/restart PROPERTIES ENVIRONMENT "${TES_TEST_E
 tes_add_test(problems/gp_pde/bases RANKS 1 2 3 LABELS problem CALLS gp_pde driver)
 tes_add_test(problems/gp_pde/solutions RANKS 1 2 4 LABELS problem CALLS gp_pde driver)
 tes_add_test(problems/gp_pde/memory RANKS 1 2 4 LABELS problem CALLS gp_pde driver)
+tes_add_test(problems/gp_pde/equations RANKS 1 3 LABELS problem CALLS gp_pde driver)
