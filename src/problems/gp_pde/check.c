@@ -98,20 +98,9 @@ static PetscErrorCode ResolveCoefficient(GpPde *gp)
 {
   PetscFunctionBegin;
   gp->coefficient_mean = 1;
-  gp->remainder        = gp->eq->nonlinear || gp->equation.variable_coefficient ? PETSC_TRUE : PETSC_FALSE;
   if (!gp->equation.variable_coefficient) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(TesExprCopy(gp->equation.variable_coefficient, &gp->coefficient));
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(TesExprDerivative(gp->coefficient, d, &gp->coefficient_first[d]));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode CheckSolver(TesProblem problem, const GpPde *gp)
-{
-  PetscFunctionBegin;
-  if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take newton or auto", gp->eq->name));
-  else if (gp->solver.kind == 1 && gp->equation.variable_coefficient)
-    PetscCall(TesDeckComplain(problem, "solver.kind", "not for a variable coefficient, whose operator is not separable: take newton or auto"));
-  if (gp->solver.kind == 2 && !gp->eq->nonlinear && !gp->equation.variable_coefficient) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -233,8 +222,9 @@ PetscErrorCode GpCheck(TesProblem problem)
   gp->comm    = TesProblemComm(problem);
   gp->eq      = &gp_equations[gp->equation.kind];
   PetscCall(ResolveDomain(problem, gp, &good));
-  PetscCall(CheckSolver(problem, gp));
   if (good) PetscCall(GpBoundaryResolve(problem, gp, &good));
+  gp->remainder = gp->eq->nonlinear || gp->equation.variable_coefficient ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(GpRouteChoose(gp));
   if (gp->dim && good) {
     PetscCall(CheckVariables(problem, gp, "equation.variable_coefficient", gp->equation.variable_coefficient, &good));
     PetscCall(CheckVariables(problem, gp, "source.expression", gp->source.expression, &good));
@@ -247,6 +237,7 @@ PetscErrorCode GpCheck(TesProblem problem)
     PetscCall(ResolveTruth(problem, gp, &good));
     if (good) PetscCall(ResolveCoefficient(gp));
   }
+  if (good) PetscCall(GpRouteNow(gp)->check(problem, gp));
   if (!good) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(GpFileCheck(problem, gp, &good));
   {
