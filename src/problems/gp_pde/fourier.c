@@ -34,9 +34,16 @@ typedef struct _GpFourier {
   PetscReal  highest; /* significant angular frequency */
 } GpFourier;
 
+/* u'' + k2 u with values at both ends */
+static PetscBool PlainEquation(const GpPde *gp)
+{
+  if (gp->remainder || gp->second[0] != 1 || gp->first[0] != 0 || gp->n_trace[0] != 2) return PETSC_FALSE;
+  return gp->trace[0][0].slope == 0 && gp->trace[0][1].slope == 0 && gp->trace[0][0].value == 1 && gp->trace[0][1].value == 1 ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscBool GpFourierFits(const GpPde *gp)
 {
-  return gp->dim == 1 && gp->nodes[0] == TES_NODES_UNIFORM && !gp->eq->nonlinear && gp->n[0] >= LEAST_POINTS ? PETSC_TRUE : PETSC_FALSE;
+  return gp->dim == 1 && gp->nodes[0] == TES_NODES_UNIFORM && PlainEquation(gp) && gp->n[0] >= LEAST_POINTS ? PETSC_TRUE : PETSC_FALSE;
 }
 
 static PetscErrorCode FourierCheck(TesProblem problem, GpPde *gp)
@@ -44,6 +51,7 @@ static PetscErrorCode FourierCheck(TesProblem problem, GpPde *gp)
   PetscFunctionBegin;
   if (gp->dim != 1) PetscCall(TesDeckComplain(problem, "solver.kind", "for one dimension only: two and three dimensions never need it, take auto"));
   else if (gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take auto, on Chebyshev nodes where the source is broadband", gp->eq->name));
+  else if (!PlainEquation(gp)) PetscCall(TesDeckComplain(problem, "solver.kind", "for u'' + k2 u = f with the values of u given at both ends (poisson or helmholtz, dirichlet): take auto"));
   else if (gp->nodes[0] != TES_NODES_UNIFORM) PetscCall(TesDeckComplain(problem, "domain.nodes", "not for solver.kind: fft_extension, which stands on uniform nodes: on Chebyshev nodes take auto"));
   else if (gp->n[0] < LEAST_POINTS) PetscCall(TesDeckComplain(problem, "domain.points", "too few for solver.kind: fft_extension, which needs at least %d: take auto", LEAST_POINTS));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -173,7 +181,7 @@ static PetscReal At(const GpFourier *w, PetscReal k2, PetscReal length, PetscRea
 /* Particular solution, then the two homogeneous ones from the boundary values. */
 static PetscErrorCode Integrate(GpPde *gp, GpFourier *w)
 {
-  const PetscReal k2 = gp->eq->shift(gp), length = gp->length[0], unit = PETSC_PI / length;
+  const PetscReal k2 = gp->zeroth, length = gp->length[0], unit = PETSC_PI / length;
   PetscReal       m[2][2], g[2], det, size = 0;
 
   PetscFunctionBegin;
@@ -206,7 +214,7 @@ static PetscErrorCode Integrate(GpPde *gp, GpFourier *w)
 
 static PetscReal LambdaMin(const GpPde *gp)
 {
-  const PetscReal k2 = gp->eq->shift(gp), unit = PetscSqr(PETSC_PI / gp->length[0]);
+  const PetscReal k2 = gp->zeroth, unit = PetscSqr(PETSC_PI / gp->length[0]);
   PetscReal       lambda = PetscAbsReal(k2 - unit);
 
   if (k2 > 0) {
@@ -244,7 +252,7 @@ static PetscErrorCode DifferenceRms(PetscInt64 n, PetscReal h, PetscReal k2, con
 static PetscErrorCode Estimate(GpPde *gp, GpFourier *w)
 {
   const PetscInt64 n = gp->n[0], every = gp->f_middle ? 2 : 1, all = every * (n - 1) + 1;
-  const PetscReal  k2 = gp->eq->shift(gp);
+  const PetscReal  k2 = gp->zeroth;
   PetscReal       *line, *f, *r;
 
   PetscFunctionBegin;
@@ -269,7 +277,7 @@ static PetscErrorCode Bound(GpPde *gp, GpFourier *w)
 {
   const GpPointSet *set   = gp->f_middle ? &gp->middle : &gp->grid;
   const PetscReal  *f     = gp->f_middle ? gp->f_middle : gp->f;
-  const PetscReal   shift = gp->f_middle ? 0.5 : 0, k2 = gp->eq->shift(gp), length = gp->length[0];
+  const PetscReal   shift = gp->f_middle ? 0.5 : 0, k2 = gp->zeroth, length = gp->length[0];
   PetscReal        *line, *u, *r, peak = 0;
 
   PetscFunctionBegin;
@@ -389,7 +397,7 @@ static PetscErrorCode FourierValues(GpPde *gp, const GpPointSet *set, PetscReal 
   const GpFourier *w = gp->fourier;
 
   PetscFunctionBegin;
-  for (PetscInt64 i = 0; i < set->n_local; i++) u[i] = At(w, gp->eq->shift(gp), gp->length[0], (set->x[0][set->part.first + i] - gp->lower[0]) / gp->length[0]);
+  for (PetscInt64 i = 0; i < set->n_local; i++) u[i] = At(w, gp->zeroth, gp->length[0], (set->x[0][set->part.first + i] - gp->lower[0]) / gp->length[0]);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

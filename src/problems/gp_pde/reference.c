@@ -419,6 +419,15 @@ static PetscErrorCode TrainingCheck(TesProblem problem, GpPde *gp)
   if (!family) PetscCall(TesDeckComplain(problem, "kernel.family", "not a covariance that can be trained: student_t_mixture, gaussian_mixture, matern or se for solver.kind: reference"));
   else if (family->matern && gp->kernel.nu != 2.5 && gp->kernel.nu != 3.5 && gp->kernel.nu != 4.5)
     PetscCall(TesDeckComplain(problem, "kernel.nu", "%s: 2.5, 3.5 or 4.5 are there", gp->kernel.nu < 2.5 ? "too rough for an equation with second derivatives, which needs 2 nu > 4" : "not a smoothness that is in closed form"));
+  if (gp->eq->gradient || gp->coefficient)
+    PetscCall(TesDeckComplain(problem, gp->coefficient ? "equation.variable_coefficient" : "equation.kind", "not for solver.kind: reference, which knows constant coefficients and reactions n(u)"));
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    for (PetscInt k = 0; k < 2; k++) {
+      if (gp->n_trace[d] == 2 && gp->trace[d][k].slope == 0 && gp->trace[d][k].end == k) continue;
+      PetscCall(TesDeckComplain(problem, "boundary.kind", "not for solver.kind: reference, which takes the values of u on every side: full, or leave it out"));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
+  }
   for (PetscInt d = 0; d < gp->dim; d++) {
     const PetscReal nyquist = (PetscReal)(gp->n[d] - 1) / (2 * gp->length[d]);
 
@@ -474,10 +483,14 @@ static PetscErrorCode TrainingDestroy(GpPde *gp)
 /* The equation as sums of constant coefficients and a reaction. */
 void GpTrainingOperator(const GpPde *gp, GpObjective *objective)
 {
-  for (PetscInt d = 0; d < gp->dim; d++) objective->second[d] = 1;
-  objective->shift           = gp->eq->shift(gp);
-  objective->reaction        = gp->eq->nonlinear ? gp->eq : NULL;
-  objective->boundary_weight = gp->reference.boundary_weight.word < 0 ? gp->reference.boundary_weight.value : 200;
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    objective->first[d]  = gp->first[d];
+    objective->second[d] = gp->second[d];
+  }
+  objective->shift           = gp->zeroth;
+  objective->reaction        = gp->eq->reaction ? gp->eq : NULL;
+  objective->gp              = gp;
+  objective->boundary_weight = gp->reference.boundary_weight.word < 0 ? gp->reference.boundary_weight.value : strcmp(gp->eq->name, "advection") ? 200 : 500;
 }
 
 const GpRoute gp_route_reference = {

@@ -24,6 +24,7 @@ typedef struct {
   GpSlab           slab;
   PetscReal        spacing[GP_DIM], first[GP_DIM], second[GP_DIM], shift; /* L u = sum_d first d_d u + second d_d^2 u + shift u + n(u) */
   const GpEquation *reaction;                                            /* n(u); NULL: none */
+  const GpPde      *gp;                                                  /* whose parameters n takes; NULL where it has none */
   const PetscReal *f;                                                    /* [n_local] */
   const PetscReal *face[GP_DIM][2];                                      /* boundary values on all points of a side */
   PetscReal        jitter, boundary_weight;

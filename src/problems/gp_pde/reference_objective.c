@@ -221,9 +221,13 @@ PetscErrorCode GpObjectiveEvaluate(const GpObjective *objective, const GpKernel 
     slope[i] = objective->shift;
   }
   if (objective->reaction) {
-    objective->reaction->reaction(slab->n_local, work, h);
+    const GpFields at = {.n = slab->n_local, .u = work}, into = {.n = slab->n_local, .u = h};
+
+    PetscCall(PetscArrayzero(h, n));
+    objective->reaction->reaction(objective->gp, &at, h);
     for (size_t i = 0; i < n; i++) r[i] += h[i];
-    objective->reaction->slope(slab->n_local, work, h);
+    PetscCall(PetscArrayzero(h, n));
+    objective->reaction->tangent(objective->gp, &at, &into);
     for (size_t i = 0; i < n; i++) slope[i] += h[i];
   }
   for (size_t i = 0; i < n; i++) r[i] -= objective->f[i];
