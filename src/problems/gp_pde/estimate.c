@@ -35,9 +35,9 @@ PetscErrorCode GpRefineEstimate(TesProblem problem, GpPde *gp, TesEstimate *esti
   plane = points / (PetscReal)gp->n[gp->dim - 1];
   PetscCall(TesPartitionCreateFor(0, estimate->ranks, gp->n[gp->dim - 1], gp->dim == 1 ? GP_UNIT_1D : GP_UNIT, &part));
   rows                     = (PetscReal)part.n_local;
-  most                     = (gp->eq->nonlinear ? GRID_ARRAYS_NONLINEAR : GRID_ARRAYS_LINEAR) * rows * plane;
+  most                     = (gp->remainder ? GRID_ARRAYS_NONLINEAR : GRID_ARRAYS_LINEAR) * rows * plane;
   estimate->usable_ranks   = (int)PetscMin((PetscReal)estimate->ranks, (PetscReal)part.n_units);
-  estimate->bytes_per_rank = 8 * (most + dense + faces + (gp->eq->nonlinear ? gp->solver.restart + 10 : 10) * core);
+  estimate->bytes_per_rank = 8 * (most + dense + faces + (gp->remainder ? gp->solver.restart + 10 : 10) * core);
   estimate->bytes_sent     = estimate->ranks > 1 ? 8 * (core * PetscLog2Real((PetscReal)estimate->ranks + 1) + (gp->dim > 1 ? rows * plane : rows)) : 0;
   {
     const PetscReal grid = PetscPowRealInt((PetscReal)GpTestPoints(gp), (int)gp->dim);
@@ -45,7 +45,7 @@ PetscErrorCode GpRefineEstimate(TesProblem problem, GpPde *gp, TesEstimate *esti
     estimate->bytes_output = 8 * (2 * grid + 3 * core);
   }
   bases           = gp->refine.enable && gp->spectrum.background.word >= 0 ? GP_BACKGROUNDS : 1;
-  estimate->steps = gp->eq->nonlinear ? 2. * (gp->dim + 5. * bases) : gp->dim + bases; /* when the first extension is enough */
+  estimate->steps = gp->remainder ? 2. * (gp->dim + 5. * bases) : gp->dim + bases; /* when the first extension is enough */
   estimate->work  = points;
   PetscCall(PetscSNPrintf(estimate->note, sizeof(estimate->note), "%" PetscInt_FMT "-D %s, %.0f collocation points; highest angular frequency %.4g per length along x at 2.3 points per wavelength", gp->dim,
                           gp->eq->name, (double)points, (double)(2 * PETSC_PI / 2.3 * (PetscReal)(gp->n[0] - 1) / gp->length[0])));

@@ -87,6 +87,12 @@ PetscErrorCode GpReportFields(GpPde *gp, TesReport report, PetscErrorCode (*valu
     PetscCall(TesFieldNormMax(gp->error_field, &largest));
     PetscCall(GpMeanSquare(gp, &set, e, &size));
     for (PetscInt64 i = 0; i < set.n_local; i++) e[i] = u[i] - e[i];
+    if (gp->singular) { /* a constant is free: the error is taken without it */
+      PetscReal mean;
+
+      PetscCall(GpMean(gp, &set, e, &mean));
+      for (PetscInt64 i = 0; i < set.n_local; i++) e[i] -= mean;
+    }
     PetscCall(GpMeanSquare(gp, &set, e, &error));
     PetscCall(TesFieldRestoreArray(gp->error_field, &e));
     PetscCall(TesReportField(report, gp->error_field, largest));
@@ -119,7 +125,7 @@ static PetscErrorCode ReportSpectrum(GpPde *gp, TesReport report, PetscInt d, Pe
 {
   const GpSpectrum *spectrum = &gp->best_spectra[d];
   const PetscReal   step     = 2 * PETSC_PI / ((PetscReal)PetscMax(spectrum->extension, 1) * gp->length[d]), h = gp->length[d] / (PetscReal)(gp->n[d] - 1);
-  PetscReal        *omega, *mu, top = 0, energy = 0, near = 0;
+  PetscReal        *omega, *mu, top = 0, energy = 0, near = 0; /* of a periodic box h is a little too large: the upper end is no node */
   char              name[64];
 
   PetscFunctionBegin;
@@ -157,7 +163,7 @@ static PetscErrorCode ReportTables(GpPde *gp, TesReport report)
   GpAttempt       *attempts = GpRefineAttempts(gp, &n);
   const PetscInt64 newton   = gp->n_newton / GP_NEWTON_WIDTH;
   TesStateItem     table    = {.name = "attempts/table", .type = TES_F64, .n_axes = 2, .shape = {n, GP_ATTEMPT_WIDTH}, .data = gp->attempts,
-                               .long_name = "spectrum (0 polynomials, 1 identified, 2 flat, 3 screened), extension, pass, background, unknowns, Newton iterations, bound, residual, boundary error, chosen"};
+                               .long_name = "spectrum (0 polynomials, 1 identified, 2 flat, 3 screened, 4 periodic), extension, pass, background, unknowns, Newton iterations, bound, residual, boundary error, chosen"};
 
   PetscFunctionBegin;
   attempts[gp->best_row].chosen = 1;
@@ -206,7 +212,7 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
   PetscCall(TesReportInt(report, "background", (PetscInt64)best->background, &(TesFigureNote){.help = "polynomials beside the waves"}));
   PetscCall(TesReportInt(report, "unknowns", (PetscInt64)best->unknowns, &(TesFigureNote){.help = "size of the core"}));
   PetscCall(TesReportInt(report, "attempts", n, &(TesFigureNote){.help = "solves that the refine loop made"}));
-  if (gp->eq->nonlinear) PetscCall(TesReportInt(report, "newton_iterations", (PetscInt64)best->newton, &(TesFigureNote){.help = "of the chosen attempt"}));
+  if (gp->remainder) PetscCall(TesReportInt(report, "newton_iterations", (PetscInt64)best->newton, &(TesFigureNote){.help = "of the chosen attempt"}));
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(ReportSpectrum(gp, report, d, &per_wavelength));
   if (per_wavelength < PETSC_MAX_REAL)
     PetscCall(TesReportReal(report, "points_per_wavelength", per_wavelength, &(TesFigureNote){.unit = "1", .help = "of the highest frequency with an amplitude above 1e-3"}));
