@@ -10,7 +10,8 @@ typedef enum {
   TES_STREAM_TEST              = 0,
   TES_STREAM_INITIAL_STATE     = 1, /* random start values of a field */
   TES_STREAM_FOURIER_EXTENSION = 2, /* gp_pde: random block of the low-rank correction */
-  TES_STREAM_OBSERVATION_NOISE = 3  /* synthetic measurement noise */
+  TES_STREAM_OBSERVATION_NOISE = 3, /* synthetic measurement noise */
+  TES_STREAM_POSTERIOR         = 32 /* gp_pde: (sample; index; 0 coefficients, 1 noise) */
 } TesStream;
 
 typedef struct {

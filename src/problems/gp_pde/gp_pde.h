@@ -293,6 +293,11 @@ typedef struct {
 
 PetscErrorCode GpBoundCompute(GpPde *gp, const GpSolution *solution, const GpProjected *projected, GpBound *bound);
 
+/* ---- posterior.c ---- */
+PetscBool      GpPosteriorWanted(const GpPde *gp);
+PetscErrorCode GpPosterior(GpPde *gp, const GpSolution *solution, const GpProjected *projected, PetscReal sigma_n, const GpPointSet *set, PetscReal *sd); /* sigma_n: noise of the equation on the nodes */
+PetscErrorCode GpReportPosterior(GpPde *gp, const GpProjected *projected, PetscReal sigma_n, TesReport report);                                          /* of gp->best, after GpReportFields */
+
 /* ---- newton.c ---- */
 /* F(g); the tangent of N at g; J dg with that tangent. work: as GpFieldsCreate makes it */
 PetscErrorCode GpNewtonResidual(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, GpFields *work, PetscReal *y);
@@ -404,6 +409,7 @@ struct _GpPde {
   } reference;
   struct {
     TesIntOr test_points;
+    int      posterior_sd; /* auto, true, false */
   } output;
 
   /* resolved from it (GpDataSetUp) */
@@ -462,5 +468,5 @@ struct _GpPde {
   PetscReal *columns[48]; /* arrays that the report borrows */
   PetscInt   n_columns;
   TesGrid    test_grid;
-  TesField   u_field, error_field;
+  TesField   u_field, error_field, sd_field;
 };
