@@ -56,15 +56,16 @@ static PetscErrorCode Free(const GpPde *gp, PetscInt d, const GpDictionary *dict
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* out [n][w] = derivative `order` of the dictionary at x, times z [columns][w] */
-static PetscErrorCode Features(const GpDictionary *dict, PetscInt order, PetscInt n, const PetscReal *x, PetscInt w, const PetscReal *z, PetscReal *out)
+/* out [n][w] = derivative `order` of the dictionary at x, times z [columns][w]; in products of `unit` points, so that the bits do not depend on how the points are split */
+static PetscErrorCode Features(const GpDictionary *dict, PetscInt order, PetscInt n, PetscInt unit, const PetscReal *x, PetscInt w, const PetscReal *z, PetscReal *out)
 {
   PetscReal *phi;
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc1((size_t)n * (size_t)dict->n_columns, &phi));
   PetscCall(GpDictionaryEvaluate(dict, order, n, x, phi));
-  PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, n, w, dict->n_columns, 1, phi, z, 0, out));
+  for (PetscInt i = 0; i < n; i += unit)
+    PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, PetscMin(unit, n - i), w, dict->n_columns, 1, phi + (size_t)i * (size_t)dict->n_columns, z, 0, out + (size_t)i * (size_t)w));
   PetscCall(PetscFree(phi));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -122,7 +123,7 @@ static PetscErrorCode Rows(GpPde *gp, const GpSolution *solution, const GpPointS
   }
   for (PetscInt o = 0; o < 3; o++) {
     PetscCall(PetscMalloc1((size_t)n * (size_t)w, &order[o]));
-    PetscCall(Features(dict, o, n, x, w, z, order[o]));
+    PetscCall(Features(dict, o, n, (PetscInt)points->part.unit, x, w, z, order[o]));
   }
   for (PetscInt i = 0; i < n; i++) {
     const PetscReal zeroth = gp->zeroth + (slope.u ? slope.u[i] : 0), first = gp->first[0] + (slope.grad[0] ? slope.grad[0][i] : 0);
@@ -141,13 +142,13 @@ static PetscErrorCode Rows(GpPde *gp, const GpSolution *solution, const GpPointS
 }
 
 /* sd [n] = sqrt( sum_k left_k (row_i v_k)^2 ) for rows [n][w] */
-static PetscErrorCode Spread(PetscInt n, PetscInt w, const PetscReal *rows, const PetscReal *vt, const PetscReal *left, PetscReal *sd)
+static PetscErrorCode Spread(PetscInt n, PetscInt unit, PetscInt w, const PetscReal *rows, const PetscReal *vt, const PetscReal *left, PetscReal *sd)
 {
   PetscReal *proj;
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc1((size_t)n * (size_t)w, &proj));
-  PetscCall(TesGemm(PETSC_FALSE, PETSC_TRUE, n, w, w, 1, rows, vt, 0, proj));
+  for (PetscInt i = 0; i < n; i += unit) PetscCall(TesGemm(PETSC_FALSE, PETSC_TRUE, PetscMin(unit, n - i), w, w, 1, rows + (size_t)i * (size_t)w, vt, 0, proj + (size_t)i * (size_t)w));
   for (PetscInt i = 0; i < n; i++) {
     PetscReal sum = 0;
 
@@ -177,10 +178,10 @@ static PetscErrorCode Line(GpPde *gp, const GpSolution *solution, const GpProjec
   PetscCall(TesTallR(gp->comm, &gp->grid.part, w, rows, triangle));
   PetscCall(TesSVD(w, w, triangle, NULL, d, vt));
   for (PetscInt k = 0; k < w; k++) d[k] = d[k] > 0 ? s * s / (d[k] * d[k] + s * s) : 1; /* what is left of the prior variance */
-  PetscCall(Features(dict, 0, n, set->x[0] + set->part.first, w, z, phi));
-  PetscCall(Spread(n, w, phi, vt, d, sd));
+  PetscCall(Features(dict, 0, n, (PetscInt)set->part.unit, set->x[0] + set->part.first, w, z, phi));
+  PetscCall(Spread(n, (PetscInt)set->part.unit, w, phi, vt, d, sd));
   PetscCall(Rows(gp, solution, between, w, z, rows));
-  PetscCall(Spread((PetscInt)between->n_local, w, rows, vt, d, residual));
+  PetscCall(Spread((PetscInt)between->n_local, (PetscInt)between->part.unit, w, rows, vt, d, residual));
   PetscCall(GpMeanSquare(gp, between, residual, &mean));
   for (PetscInt i = 0; i < n; i++) sd[i] *= mean > 0 ? sigma_n / PetscSqrtReal(mean) : 0;
   PetscCall(PetscFree3(rows, triangle, vt));
@@ -272,12 +273,12 @@ static PetscErrorCode SamplerMatrices(const GpPde *gp, const GpDictionary *dict,
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(size, value));
-  PetscCall(Features(dict, 0, (PetscInt)n, x, w, z, *value));
+  PetscCall(Features(dict, 0, (PetscInt)n, (PetscInt)n, x, w, z, *value));
   if (!image) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscMalloc1(size, image));
   PetscCall(PetscMalloc1(size, &first));
-  PetscCall(Features(dict, 2, (PetscInt)n, x, w, z, *image));
-  PetscCall(Features(dict, 1, (PetscInt)n, x, w, z, first));
+  PetscCall(Features(dict, 2, (PetscInt)n, (PetscInt)n, x, w, z, *image));
+  PetscCall(Features(dict, 1, (PetscInt)n, (PetscInt)n, x, w, z, first));
   for (size_t i = 0; i < size; i++) (*image)[i] = gp->second[d] * (*image)[i] + gp->first[d] * first[i];
   PetscCall(PetscFree(first));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -315,6 +316,27 @@ static PetscErrorCode Samples(GpPde *gp, const GpSolution *solution, const GpPro
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Where u itself is prescribed nothing is open; there the samples leave the rounding of u. */
+static void ZeroWherePrescribed(const GpPde *gp, const GpPointSet *set, PetscReal *sd)
+{
+  const PetscInt64 row = set->part.n_local ? set->n_local / set->part.n_local : 1;
+
+  for (PetscInt64 i = 0; i < set->n_local; i++) {
+    PetscInt64 left = set->part.first * row + i;
+
+    for (PetscInt d = 0; d < gp->dim; d++) {
+      const PetscReal x = set->x[d][left % set->n[d]];
+
+      left /= set->n[d];
+      for (PetscInt k = 0; k < gp->n_trace[d]; k++) {
+        const GpTrace *trace = &gp->trace[d][k];
+
+        if (trace->slope == 0 && x == (trace->end ? gp->lower[d] + gp->length[d] : gp->lower[d])) sd[i] = 0;
+      }
+    }
+  }
+}
+
 PetscErrorCode GpPosterior(GpPde *gp, const GpSolution *solution, const GpProjected *projected, PetscReal sigma_n, const GpPointSet *set, PetscReal *sd)
 {
   PetscReal sigma_f;
@@ -322,6 +344,7 @@ PetscErrorCode GpPosterior(GpPde *gp, const GpSolution *solution, const GpProjec
   PetscFunctionBegin;
   PetscCall(Scale(gp, solution, &sigma_f));
   PetscCall((gp->dim == 1 ? Line : Samples)(gp, solution, projected, sigma_f, sigma_n, set, sd));
+  ZeroWherePrescribed(gp, set, sd);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -342,7 +365,7 @@ PetscErrorCode GpReportPosterior(GpPde *gp, const GpProjected *projected, PetscR
   PetscCall(GpPointSetCreate(gp->comm, gp->dim, n, x, &set));
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(PetscFree(x[d]));
   PetscCall(TesFieldCreate(gp->test_grid, "posterior_sd", &gp->sd_field));
-  PetscCall(TesFieldSetAttributes(gp->sd_field, "1", "posterior standard deviation: discretisation under the identified spectrum"));
+  PetscCall(TesFieldSetAttributes(gp->sd_field, "1", "posterior standard deviation of u"));
   PetscCall(TesFieldGetArray(gp->sd_field, &sd));
   PetscCall(GpPosterior(gp, &gp->best, projected, sigma_n, &set, sd));
   PetscCall(GpMeanSquare(gp, &set, sd, &mean));
