@@ -221,6 +221,7 @@ typedef struct {
   PetscReal *inner[GP_KINDS], *trace[GP_KINDS], *lift[GP_KINDS]; /* [n][r], [n][k], [n][m] */
 } GpBasisAt;
 
+PetscBool      GpLeastSquares(const GpPde *gp); /* test functions from the image of the whole operator */
 PetscErrorCode GpBasisCreate(GpPde *gp, PetscInt d, const GpSpectrum *spectrum, PetscInt background, GpBasis *basis);
 PetscErrorCode GpBasisEvaluate(const GpPde *gp, PetscInt d, const GpBasis *basis, PetscInt n, const PetscReal x[], unsigned kinds, GpBasisAt *at);
 PetscErrorCode GpBasisAtDestroy(GpBasisAt *at);
@@ -263,6 +264,7 @@ PetscErrorCode GpSolutionDestroy(GpSolution *solution);
 typedef struct {
   TesKronSum   kron;
   TesKronMarch march;
+  PetscReal    smallest; /* |S_p g| >= smallest |g|, 0 if not known: smallest singular value (1-D) or |eigenvalue| */
 } GpLinear;
 
 PetscErrorCode GpLinearCreate(GpPde *gp, const GpSolution *solution, GpLinear *linear);

@@ -1,7 +1,7 @@
 /* S projected on the reduced bases: its solve, its application, and what it says about stability.
 
    Galerkin dimensions bring (A_d, I), marching ones (I, C_d) from operator and values (reduce.c). Hence
-     no marching dimension    sum_d A_d + zeroth                  a Kronecker sum;
+     no marching dimension    sum_d A_d + zeroth                  a Kronecker sum (1-D: A holds the zeroth-order term already);
      time marches             I + (sum_space A_d + zeroth) x C    space diagonalised, time marched (TesKronMarch);
      both of two march        C_1 + C_0                           a Kronecker sum again (its eigenvectors are useless, so it takes the Schur form).
    A constant that nothing determines (Neumann and periodic sides, no zeroth-order term) is the mode of the eigenvalue next to zero, and is left out.
@@ -11,37 +11,37 @@
 #include "gp_pde.h"
 
 #define NEAR_EIGENVALUE 1e-10
-#define INCOMPATIBLE    1e-8
 
 PetscErrorCode GpLinearCreate(GpPde *gp, const GpSolution *solution, GpLinear *linear)
 {
   const PetscReal *a[GP_DIM];
-  PetscInt         marching = 0, other = 0;
-  PetscReal        cond, smallest, c[GP_DIM] = {0};
+  PetscInt         marching = 0;
+  PetscReal        cond, shift = GpLeastSquares(gp) ? 0 : gp->zeroth;
 
   PetscFunctionBegin;
-  (void)c;
   for (PetscInt d = 0; d < gp->dim; d++) {
     a[d] = solution->basis[d].a;
     marching += gp->marching[d];
-    other += gp->marching[d] ? 0 : 1;
   }
-  if (marching && other) {
+  if (marching && marching < gp->dim) {
     PetscCall(TesKronMarchCreate(gp->dim - 1, solution->r, a, gp->zeroth, a[gp->dim - 1], &linear->march));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (marching) {
-    const PetscReal *swapped[2] = {a[0], a[1]};
-
-    PetscCall(TesKronSumCreate(2, solution->r, swapped, 0, &linear->kron));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  PetscCall(TesKronSumCreate(gp->dim, solution->r, a, gp->zeroth, &linear->kron));
+  if (marching) shift = 0; /* part of C_0 */
+  PetscCall(TesKronSumCreate(gp->dim, solution->r, a, shift, &linear->kron));
+  if (marching) PetscFunctionReturn(PETSC_SUCCESS);
   if (gp->singular) PetscCall(TesKronSumDeflate(linear->kron));
-  PetscCall(TesKronSumInfo(linear->kron, &cond, &smallest));
-  PetscCheck(gp->zeroth == 0 || smallest > NEAR_EIGENVALUE * PetscAbsReal(gp->zeroth), PETSC_COMM_SELF, TES_ERR_NUMBERS,
+  if (GpLeastSquares(gp)) {
+    PetscReal *singular;
+
+    PetscCall(PetscMalloc1(solution->r[0], &singular));
+    PetscCall(TesSVD(solution->r[0], solution->r[0], a[0], NULL, singular, NULL));
+    linear->smallest = singular[solution->r[0] - 1];
+    PetscCall(PetscFree(singular));
+  } else PetscCall(TesKronSumInfo(linear->kron, &cond, &linear->smallest));
+  PetscCheck(gp->zeroth == 0 || linear->smallest > NEAR_EIGENVALUE * PetscAbsReal(gp->zeroth), PETSC_COMM_SELF, TES_ERR_NUMBERS,
              "equation.%s = %.15g lies within %.1e of an eigenvalue of the reduced operator (relative; at least %.0e is needed): the problem has no unique solution there, change it or the box",
-             gp->eq->time < 0 ? "zeroth" : "k2", (double)gp->zeroth, (double)(smallest / PetscAbsReal(gp->zeroth)), NEAR_EIGENVALUE);
+             gp->eq->time < 0 ? "zeroth" : "k2", (double)gp->zeroth, (double)(linear->smallest / PetscAbsReal(gp->zeroth)), NEAR_EIGENVALUE);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -66,12 +66,13 @@ PetscErrorCode GpLinearDestroy(GpLinear *linear)
   PetscFunctionBegin;
   PetscCall(TesKronSumDestroy(&linear->kron));
   PetscCall(TesKronMarchDestroy(&linear->march));
+  linear->smallest = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode GpStability(GpPde *gp, const GpLinear *linear, PetscReal *lambda)
 {
-  PetscReal cond, smallest, longest = 0;
+  PetscReal longest = 0;
   PetscBool dirichlet = PETSC_TRUE;
 
   PetscFunctionBegin;
@@ -92,9 +93,6 @@ PetscErrorCode GpStability(GpPde *gp, const GpLinear *linear, PetscReal *lambda)
   }
   *lambda = PetscAbsReal(*lambda);
   if (gp->singular) *lambda = PetscSqr(PETSC_PI / longest) * PetscAbsReal(gp->second[0]);
-  else if ((gp->zeroth != 0 || !dirichlet || *lambda == 0) && linear->kron) {
-    PetscCall(TesKronSumInfo(linear->kron, &cond, &smallest));
-    *lambda = *lambda > 0 ? PetscMin(*lambda, smallest) : smallest;
-  }
+  else if ((gp->zeroth != 0 || !dirichlet || *lambda == 0) && linear->smallest > 0) *lambda = *lambda > 0 ? PetscMin(*lambda, linear->smallest) : linear->smallest;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
