@@ -14,7 +14,8 @@ typedef enum {
   TES_STREAM_RANDOM_FIELD      = 16, /* Gaussian random fields: (sample; mode number) */
   TES_STREAM_MGNO_WEIGHTS      = 17, /* mgno: start weights (tensor; index) */
   TES_STREAM_MGNO_SHUFFLE      = 18, /* mgno: order of the samples (epoch; sample) */
-  TES_STREAM_MGNO_COEFFICIENT  = 19  /* mgno: random parameters of a coefficient (sample; which) */
+  TES_STREAM_MGNO_COEFFICIENT  = 19, /* mgno: random parameters of a coefficient (sample; which) */
+  TES_STREAM_POSTERIOR         = 32 /* gp_pde: (sample; index; 0 coefficients, 1 noise) */
 } TesStream;
 
 typedef struct {

@@ -10,9 +10,10 @@
 #include "gp_pde.h"
 
 static const char *const node_names[]     = {"uniform", "chebyshev", NULL};
-static const char *const boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", "full", NULL}; /* BoundaryKind of boundary.c */
-const char *const        gp_family_names[]= {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
+const char *const        gp_boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", NULL}; /* BoundaryKind of boundary.c */
+const char *const        gp_family_names[] = {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
 static const char *const automatic[]      = {"auto", NULL};
+static const char *const asked[]          = {"auto", "true", "false", NULL};
 
 static const TesKey keys[] = {
   TES_SECTION("domain", .help = "the box and its collocation points"),
@@ -41,9 +42,9 @@ static const TesKey keys[] = {
   TES_FILE(GpPde, source.file, .when = "source.from=hdf5", .help = "HDF5 file with f on the nodes"),
   TES_STRING(GpPde, source.dataset, .fallback = "/f", .when = "source.from=hdf5", .help = "dataset of shape [n_z][n_y][n_x]"),
   TES_SECTION("boundary", .help = "what is prescribed on the sides"),
-  TES_ENUMS(GpPde, boundary.kind, .fallback = "[auto]", .min_items = 1, .max_items = 6, .choices = boundary_names,
+  TES_ENUMS(GpPde, boundary.kind, .fallback = "[auto]", .min_items = 1, .max_items = 6, .choices = gp_boundary_names,
             .help = "one word, one per dimension, or one per side (x lower, x upper, ...). auto: dirichlet, for evolution equations initial_inflow (initial values, values where a flow enters, dirichlet "
-                    "elsewhere in space); neumann: outward derivative; robin: see there; periodic; full: dirichlet on all sides, those of time included (reference only)"),
+                    "elsewhere in space); neumann: outward derivative; robin: see there; periodic"),
   TES_REALS(GpPde, boundary.robin, .fallback = "[1.0, 0.5]", .min_items = 2, .max_items = 2, .help = "a and b of robin sides: a u + b du/dn = g"),
   TES_ENUM(GpPde, boundary.from, .fallback = "manufactured", .choices = gp_data_names, .help = "where the values come from"),
   TES_EXPRS(GpPde, boundary.expression, .min_items = 1, .max_items = 6, .variables = "x y z t", .when = "boundary.from=expression",
@@ -98,12 +99,15 @@ static const TesKey keys[] = {
   TES_SECTION("output", .help = "results"),
   TES_INT_OR(GpPde, output.test_points, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(2, 100000),
              .help = "points per dimension of the uniform grid on which u is given out and the error taken; auto: 300, in 3-D 65"),
+  TES_ENUM(GpPde, output.posterior_sd, .fallback = "auto", .choices = asked,
+           .help = "posterior standard deviation of u on the test points (not of solver.kind: fft_extension and reference); auto: up to 10^6 collocation points"),
   TES_KEYS_END,
 };
 
 const TesFigure gp_figures[] = {
   {.name = "solution", .sort = TES_FIGURE_IMAGE, .title = "solution", .file = "result", .y = {"fields/u"}},
   {.name = "error", .sort = TES_FIGURE_IMAGE, .title = "error against the known solution", .file = "result", .y = {"fields/error"}},
+  {.name = "posterior_sd", .sort = TES_FIGURE_IMAGE, .title = "posterior standard deviation", .file = "result", .y = {"fields/posterior_sd"}},
   {.name = "spectrum_x", .sort = TES_FIGURE_STEMS, .title = "identified spectrum along x", .file = "result", .x = "spectrum/x/omega", .y = {"spectrum/x/weight"},
    .x_label = "angular frequency omega (rad per length)", .y_label = "weight (largest 1)", .log_y = PETSC_TRUE},
   {.name = "spectrum_y", .sort = TES_FIGURE_STEMS, .title = "identified spectrum along y", .file = "result", .x = "spectrum/y/omega", .y = {"spectrum/y/weight"},

@@ -198,9 +198,10 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
   best = GpRefineAttempts(gp, &n) + gp->best_row;
   PetscCall(GpProjectedCreate(gp, &gp->best, &projected));
   PetscCall(GpBoundCompute(gp, &gp->best, &projected, &bound));
-  PetscCall(GpProjectedDestroy(&projected));
   failed = best->bound > UNRESOLVED ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(GpReportFields(gp, report, BestValues));
+  PetscCall(GpReportPosterior(gp, &projected, bound.residual, report));
+  PetscCall(GpProjectedDestroy(&projected));
   PetscCall(TesReportReal(report, "residual", bound.source > 0 ? bound.residual / bound.source : bound.residual,
                           &(TesFigureNote){.unit = "1", .help = gp->f_middle ? "rms of the equation's residual between the nodes / rms(f)" : "rms of the equation's residual at the nodes / rms(f)",
                                            .certified = PETSC_TRUE, .scale = 1}));
@@ -233,6 +234,7 @@ PetscErrorCode GpReportDestroy(GpPde *gp)
   gp->n_columns = 0;
   PetscCall(TesFieldDestroy(&gp->u_field));
   PetscCall(TesFieldDestroy(&gp->error_field));
+  PetscCall(TesFieldDestroy(&gp->sd_field));
   PetscCall(TesGridDestroy(&gp->test_grid));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
