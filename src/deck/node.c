@@ -70,11 +70,12 @@ TesNode NodeChild(TesNode map, const char name[], TesNode *key)
 PetscBool ItemNumber(const char word[], size_t length, PetscInt *number)
 {
   *number = 0;
+  if (!length || length > 8) return PETSC_FALSE; /* no list is so long, and no number overflows */
   for (size_t i = 0; i < length; i++) {
     if (word[i] < '0' || word[i] > '9') return PETSC_FALSE;
     *number = 10 * *number + (word[i] - '0');
   }
-  return length && length < 9 ? PETSC_TRUE : PETSC_FALSE;
+  return PETSC_TRUE;
 }
 
 TesNode NodeFind(TesNode root, const char path[], TesNode *key)

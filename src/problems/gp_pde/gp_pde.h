@@ -31,9 +31,10 @@ typedef struct {
   PetscErrorCode (*destroy)(GpPde *gp); /* of a way not taken, too */
 } GpRoute;
 
-typedef enum { GP_ROUTE_REFINE, GP_ROUTE_REFERENCE } GpRouteNumber;
+typedef enum { GP_ROUTE_REFINE, GP_ROUTE_REFERENCE, GP_ROUTE_FOURIER } GpRouteNumber;
 
-extern const GpRoute     gp_route_refine, gp_route_reference;
+extern const GpRoute     gp_route_refine, gp_route_reference, gp_route_fourier;
+PetscBool                GpFourierFits(const GpPde *gp);                   /* would solver.kind: fft_extension take this problem? */
 extern const char *const gp_solver_names[];
 extern const char *const gp_family_names[]; /* of kernel.family; gp_pde.c */
 const GpRoute           *GpRouteNow(const GpPde *gp);
@@ -372,6 +373,7 @@ struct _GpPde {
 
   PetscInt             route;    /* GpRouteNumber; state */
   struct _GpTraining  *training; /* reference.c */
+  struct _GpFourier   *fourier;  /* fourier.c */
 
   /* the refine loop: state, see refine.c */
   PetscInt     stage, pass, which, newton, n_kept;

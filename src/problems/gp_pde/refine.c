@@ -14,6 +14,7 @@
 
 static const PetscInt backgrounds[GP_BACKGROUNDS] = {2, 4, 8, 12, 20, 32};
 
+#define FOURIER_POINTS   400 /* 1-D, broadband: beyond it the fast Fourier extension is better and cheaper than dense dictionaries */
 #define BACKGROUND_ALONE 12 /* without the loop: within 1-2 digits of the best everywhere */
 #define KEEP             3  /* candidates within this factor of the smallest bound; and the gain that replaces the best */
 
@@ -217,6 +218,11 @@ static PetscErrorCode IdentifyStep(TesProblem problem, GpPde *gp, TesProgress *p
   else if (mode == GP_IDENTIFIED || gp->pass == 2 || !gp->spectra[d].extension) PetscCall(GpIdentifyStep(gp, d, extension, &done, &tripped));
   if (!done) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(GpIdentifyReset(&gp->work));
+  if (tripped && gp->solver.kind == 0 && gp->n[d] > FOURIER_POINTS && GpFourierFits(gp)) {
+    PetscCall(TesProblemSay(problem, "the source is broadband (it does not sum up from at most %" PetscInt_FMT " frequencies): going on with solver.kind: fft_extension", gp->spectrum.max_candidates));
+    PetscCall(GpRouteChange(gp, GP_ROUTE_FOURIER));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (tripped) {
     gp->tripped[d] = gp->broadband = PETSC_TRUE;
     PetscCall(TesProblemSay(problem, "dimension %c is broadband (its data do not sum up from at most %" PetscInt_FMT " frequencies): dense dictionaries are taken; Chebyshev nodes would gain about 4 digits",
