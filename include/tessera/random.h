@@ -10,7 +10,10 @@ typedef enum {
   TES_STREAM_TEST              = 0,
   TES_STREAM_INITIAL_STATE     = 1, /* random start values of a field */
   TES_STREAM_FOURIER_EXTENSION = 2, /* gp_pde: random block of the low-rank correction */
-  TES_STREAM_OBSERVATION_NOISE = 3  /* synthetic measurement noise */
+  TES_STREAM_OBSERVATION_NOISE = 3, /* synthetic measurement noise */
+  TES_STREAM_WEIGHTS           = 16, /* start values of parameters: (number of the parameter, flat index low, high) */
+  TES_STREAM_SHUFFLE           = 17, /* order of the samples: (epoch low, epoch high, index) */
+  TES_STREAM_DROPOUT           = 18  /* (sample, draw, entry) */
 } TesStream;
 
 typedef struct {
