@@ -23,3 +23,4 @@ function(tes_contract kind program deck tolerance)
 endfunction()
 
 tes_contract(heat tessera_heat ${PROJECT_SOURCE_DIR}/tests/kinds/heat/heat.yaml bits)
+tes_contract(gp_pde tessera ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/contract.yaml 1e-12 SKIP truncated flipped) # damage to the file is the same for every kind: heat has them

@@ -79,10 +79,13 @@ PetscErrorCode TesTransposePieces(MPI_Comm comm, const TesPartition *rows, const
 
 /*@
   TesLineRFFT - real FFTs of `count` lines of length n held by this rank: in[count][n] -> out[count][n/2 + 1][2]
+  TesLineRFFTBackward - the way back, unscaled (forward then backward multiplies by n): in[count][n/2 + 1][2] -> out[count][n]; the imaginary parts of bin 0 and, for even
+                        n, of bin n/2 do not count
 
-  Not Collective
+  Not Collective; in and out may not overlap; in is left untouched
 @*/
 PetscErrorCode TesLineRFFT(PetscInt64 n, PetscInt64 count, const PetscReal *in, PetscReal *out);
+PetscErrorCode TesLineRFFTBackward(PetscInt64 n, PetscInt64 count, const PetscReal *in, PetscReal *out);
 
 /* ---- Gaussian random fields from modes keyed by their number ---- */
 typedef enum {

@@ -90,14 +90,6 @@ static PetscErrorCode ResolveTruth(TesProblem problem, GpPde *gp, PetscBool *goo
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode CheckSolver(TesProblem problem, const GpPde *gp)
-{
-  PetscFunctionBegin;
-  if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take newton or auto", gp->eq->name));
-  if (gp->solver.kind == 2 && !gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* the key that the boundary values come from */
 static const char *BoundaryKey(const GpPde *gp)
 {
@@ -210,7 +202,7 @@ PetscErrorCode GpCheck(TesProblem problem)
   gp->comm    = TesProblemComm(problem);
   gp->eq      = &gp_equations[gp->equation.kind];
   PetscCall(ResolveDomain(problem, gp, &good));
-  PetscCall(CheckSolver(problem, gp));
+  PetscCall(GpRouteChoose(gp));
   if (gp->dim) {
     PetscCall(CheckVariables(problem, gp, "source.expression", gp->source.expression, &good));
     for (PetscInt i = 0; i < gp->boundary.expression.n; i++) PetscCall(CheckVariables(problem, gp, "boundary.expression", gp->boundary.expression.v[i], &good));
@@ -221,6 +213,7 @@ PetscErrorCode GpCheck(TesProblem problem)
     }
     PetscCall(ResolveTruth(problem, gp, &good));
   }
+  if (good) PetscCall(GpRouteNow(gp)->check(problem, gp));
   if (!good) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(GpFileCheck(problem, gp, &good));
   {

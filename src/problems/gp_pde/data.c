@@ -194,11 +194,14 @@ PetscErrorCode GpPointsSetUp(GpPde *gp)
   PetscInt64 n_middle[GP_DIM];
 
   PetscFunctionBegin;
+  PetscCall(GpPointSetDestroy(&gp->grid));
+  PetscCall(GpPointSetDestroy(&gp->middle));
   for (PetscInt d = 0; d < gp->dim; d++) {
     const PetscInt64 n = gp->n[d];
 
     n_middle[d] = n - 1;
     PetscCall(PetscMalloc2((size_t)n, &x[d], (size_t)n, &middle[d]));
+    PetscCall(PetscFree(gp->weight[d]));
     PetscCall(PetscMalloc1((size_t)n, &gp->weight[d]));
     PetscCall(TesGridNodes((TesNodes)gp->nodes[d], PETSC_FALSE, n, gp->lower[d], gp->lower[d] + gp->length[d], x[d], gp->weight[d]));
     for (PetscInt64 i = 0; i < n; i++) gp->weight[d][i] = gp->nodes[d] == TES_NODES_CHEBYSHEV ? PetscSqrtReal(gp->weight[d][i]) : 1;

@@ -7,13 +7,21 @@
 
 PetscErrorCode GpEstimate(TesProblem problem, TesEstimate *estimate)
 {
-  const GpPde *gp    = TesProblemCtx(problem);
+  GpPde *gp = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  if (gp->dim) PetscCall(GpRouteNow(gp)->estimate(problem, gp, estimate));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpRefineEstimate(TesProblem problem, GpPde *gp, TesEstimate *estimate)
+{
   PetscReal    dense = 0, core = 1, faces = 0, points = 1, plane, rows, most;
   PetscInt     bases;
   TesPartition part;
 
   PetscFunctionBegin;
-  if (!gp->dim) PetscFunctionReturn(PETSC_SUCCESS);
+  (void)problem;
   for (PetscInt d = 0; d < gp->dim; d++) {
     const PetscReal n       = (PetscReal)gp->n[d];
     const PetscReal columns = gp->nodes[d] == TES_NODES_CHEBYSHEV ? n : PetscMin(2. * (PetscReal)gp->spectrum.max_candidates, 1.5 * n);
@@ -32,8 +40,7 @@ PetscErrorCode GpEstimate(TesProblem problem, TesEstimate *estimate)
   estimate->bytes_per_rank = 8 * (most + dense + faces + (gp->eq->nonlinear ? gp->solver.restart + 10 : 10) * core);
   estimate->bytes_sent     = estimate->ranks > 1 ? 8 * (core * PetscLog2Real((PetscReal)estimate->ranks + 1) + (gp->dim > 1 ? rows * plane : rows)) : 0;
   {
-    const PetscInt  test = gp->output.test_points.word >= 0 ? (gp->dim == 3 ? 65 : 300) : gp->output.test_points.value;
-    const PetscReal grid = PetscPowRealInt((PetscReal)test, (int)gp->dim);
+    const PetscReal grid = PetscPowRealInt((PetscReal)GpTestPoints(gp), (int)gp->dim);
 
     estimate->bytes_output = 8 * (2 * grid + 3 * core);
   }

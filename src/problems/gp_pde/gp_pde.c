@@ -11,14 +11,14 @@
 
 static const char *const node_names[]     = {"uniform", "chebyshev", NULL};
 static const char *const boundary_names[] = {"dirichlet", NULL};
-static const char *const solver_names[]   = {"auto", "direct", "newton", NULL};
+const char *const        gp_family_names[]= {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
 static const char *const automatic[]      = {"auto", NULL};
 
 static const TesKey keys[] = {
   TES_SECTION("domain", .help = "the box and its collocation points"),
   TES_REALS(GpPde, domain.lower, .fallback = "[0]", .min_items = 1, .max_items = 3, .unit = "length", .help = "lower corner; one value for all dimensions or one each"),
   TES_REALS(GpPde, domain.upper, .fallback = "[1]", .min_items = 1, .max_items = 3, .unit = "length", .help = "upper corner; one value for all dimensions or one each"),
-  TES_INTS(GpPde, domain.points, .min_items = 1, .max_items = 3, .range = TES_BETWEEN(8, 100000), .help = "collocation points per dimension, ends included; as many entries as dimensions"),
+  TES_INTS(GpPde, domain.points, .min_items = 1, .max_items = 3, .range = TES_BETWEEN(8, 1000000), .help = "collocation points per dimension, ends included; as many entries as dimensions"),
   TES_ENUMS(GpPde, domain.nodes, .fallback = "[uniform]", .min_items = 1, .max_items = 3, .choices = node_names,
             .help = "uniform: spectrum identified; chebyshev: polynomials, for layers and broadband data (more than 3.2 points per wavelength)"),
   TES_SECTION("equation", .help = "what is solved: sum_d d2u/dx_d2 + k2 u + n(u) = f"),
@@ -54,7 +54,8 @@ static const TesKey keys[] = {
   TES_REAL(GpPde, spectrum.sigma_floor, .fallback = "1e-12", .range = TES_BETWEEN(1e-15, 0.1), .unit = "1", .help = "noise level of the data relative to their size; exact data: 1e-12"),
   TES_REAL(GpPde, spectrum.sigma_factor, .fallback = "0.25", .range = TES_BETWEEN(0.05, 0.9), .unit = "1", .help = "the noise level falls by this factor per iteration"),
   TES_SECTION("solver", .help = "the solve in the reduced bases"),
-  TES_ENUM(GpPde, solver.kind, .fallback = "auto", .choices = solver_names, .help = "auto: direct for linear equations, newton for nonlinear ones"),
+  TES_ENUM(GpPde, solver.kind, .fallback = "auto", .choices = gp_solver_names,
+           .help = "auto: direct for linear equations, newton for nonlinear ones, fft_extension for broadband sources in 1-D; reference: the published training by Adam, for comparison"),
   TES_REAL(GpPde, solver.rtol, .fallback = "1e-11", .range = TES_BETWEEN(1e-15, 0.1), .unit = "1", .help = "Newton stops when its update is below this fraction of the iterate"),
   TES_INT(GpPde, solver.max_newton, .fallback = "25", .range = TES_BETWEEN(1, 1000), .help = "Newton iterations at most, per attempt"),
   TES_REAL(GpPde, solver.gmres_rtol, .fallback = "1e-9", .range = TES_BETWEEN(1e-14, 0.5), .unit = "1", .help = "relative tolerance of the linear solves of Newton (petsc: ksp_rtol overrides)"),
@@ -63,6 +64,23 @@ static const TesKey keys[] = {
   TES_SECTION("refine", .help = "the loop over extensions and backgrounds"),
   TES_BOOL(GpPde, refine.enable, .fallback = "true", .help = "choose extension and background by the error bound; false: the first extension, background 12 (or as given)"),
   TES_REAL(GpPde, refine.error_bound_target, .fallback = "1e-9", .range = TES_ABOVE(0), .unit = "1", .help = "no further extension is tried below this relative error bound"),
+  TES_SECTION("kernel", .help = "the covariance"),
+  TES_ENUM(GpPde, kernel.family, .fallback = "auto", .choices = gp_family_names,
+           .help = "auto: spectral_grid on uniform nodes, chebyshev on Chebyshev nodes, student_t_mixture for solver.kind: reference (which also takes the last three)"),
+  TES_REAL(GpPde, kernel.nu, .fallback = "2.5", .range = TES_BETWEEN(0.5, 4.5), .unit = "1", .when = "solver.kind=reference", .help = "smoothness of student_t_mixture and matern: 2.5, 3.5 or 4.5"),
+  TES_INT(GpPde, kernel.components, .fallback = "30", .range = TES_BETWEEN(1, 1000), .when = "solver.kind=reference", .help = "components of the mixture, per dimension"),
+  TES_REAL(GpPde, kernel.freq_scale, .fallback = "20", .range = TES_AT_LEAST(0), .unit = "cycles/length", .when = "solver.kind=reference",
+           .help = "the components start at frequencies mu from 0 to this (cycles: 2 pi mu = omega)"),
+  TES_SECTION("reference", .help = "the published training (solver.kind: reference)"),
+  TES_INT64(GpPde, reference.epochs, .fallback = "100000", .range = TES_BETWEEN(1, 100000000), .when = "solver.kind=reference", .restart_may_change = PETSC_TRUE, .help = "steps of Adam"),
+  TES_REAL(GpPde, reference.learning_rate, .fallback = "0.01", .range = TES_ABOVE(0), .unit = "1", .when = "solver.kind=reference", .help = "of Adam"),
+  TES_REAL_OR(GpPde, reference.boundary_weight, .fallback = "auto", .choices = automatic, .range = TES_ABOVE(0), .unit = "1", .when = "solver.kind=reference",
+              .help = "lambda_b of the objective; auto: 500 for advection, 200 for the others"),
+  TES_REAL(GpPde, reference.jitter, .fallback = "1e-6", .range = TES_BETWEEN(1e-14, 1e-2), .unit = "1", .when = "solver.kind=reference", .help = "added to the diagonal of each covariance"),
+  TES_REAL(GpPde, reference.freeze_after, .fallback = "1", .range = TES_BETWEEN(0, 1), .unit = "1", .when = "solver.kind=reference",
+           .help = "after this part of the epochs the GP is frozen and a second one, of one Matern component, is trained on what remains; 1: one GP alone"),
+  TES_INT_OR(GpPde, reference.epochs_per_step, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 1000000), .when = "solver.kind=reference",
+             .help = "epochs between records and checkpoints; auto: a few seconds' worth"),
   TES_SECTION("output", .help = "results"),
   TES_INT_OR(GpPde, output.test_points, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(2, 100000),
              .help = "points per dimension of the uniform grid on which u is given out and the error taken; auto: 300, in 3-D 65"),
@@ -82,6 +100,15 @@ const TesFigure gp_figures[] = {
    .y_label = "relative error bound", .log_y = PETSC_TRUE},
   {.name = "newton", .sort = TES_FIGURE_POINTS, .title = "Newton's method: relative update per iteration, all attempts", .file = "result", .x = "newton/iteration", .y = {"newton/update"},
    .x_label = "iteration", .y_label = "|dG| / |G|", .log_y = PETSC_TRUE},
+  {.name = "objective", .sort = TES_FIGURE_LINES, .title = "published training: objective J", .file = "series", .x = "/observables/epoch", .y = {"/observables/objective"}, .x_label = "epoch", .y_label = "J"},
+  {.name = "training", .sort = TES_FIGURE_LINES, .title = "published training: errors", .file = "series", .x = "/observables/epoch", .y = {"/observables/training_error", "/observables/training_residual", "/observables/training_boundary"}, .x_label = "epoch",
+   .y_label = "relative error", .log_y = PETSC_TRUE},
+  {.name = "kernel_x", .sort = TES_FIGURE_STEMS, .title = "trained components along x", .file = "result", .x = "kernel/x/mu", .y = {"kernel/x/weight"}, .x_label = "frequency mu (cycles per length)",
+   .y_label = "weight"},
+  {.name = "kernel_y", .sort = TES_FIGURE_STEMS, .title = "trained components along y", .file = "result", .x = "kernel/y/mu", .y = {"kernel/y/weight"}, .x_label = "frequency mu (cycles per length)",
+   .y_label = "weight"},
+  {.name = "kernel_z", .sort = TES_FIGURE_STEMS, .title = "trained components along z", .file = "result", .x = "kernel/z/mu", .y = {"kernel/z/weight"}, .x_label = "frequency mu (cycles per length)",
+   .y_label = "weight"},
   {.name = NULL},
 };
 
@@ -90,45 +117,56 @@ static PetscErrorCode GpSetUp(TesProblem problem)
   GpPde *gp = TesProblemCtx(problem);
 
   PetscFunctionBegin;
+  if (gp->comm != TesProblemComm(problem)) { /* the deck was checked on all ranks, but some of them idle */
+    gp->comm = TesProblemComm(problem);
+    PetscCall(GpPointsSetUp(gp));
+  }
   PetscCall(GpDataSetUp(gp));
-  if (gp->eq->nonlinear) PetscCall(GpNewtonAskOptions(gp));
+  PetscCall(GpRouteNow(gp)->setup(gp));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode GpStart(TesProblem problem)
 {
+  GpPde *gp = TesProblemCtx(problem);
+
   PetscFunctionBegin;
-  PetscCall(GpRefineStart(TesProblemCtx(problem)));
+  PetscCall(GpRouteNow(gp)->start(gp));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode GpStep(TesProblem problem, TesProgress *progress)
 {
+  GpPde *gp = TesProblemCtx(problem);
+
   PetscFunctionBegin;
-  PetscCall(GpRefineStep(problem, TesProblemCtx(problem), progress));
+  PetscCall(GpRouteNow(gp)->step(problem, gp, progress));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode GpObserve(TesProblem problem, TesSeries series, PetscBool last)
 {
-  const GpPde *gp = TesProblemCtx(problem);
+  GpPde *gp = TesProblemCtx(problem);
 
   PetscFunctionBegin;
   (void)last;
-  PetscCall(TesSeriesReal(series, "stage", "1", (PetscReal)gp->stage));
-  PetscCall(TesSeriesReal(series, "pass", "1", (PetscReal)gp->pass));
-  PetscCall(TesSeriesReal(series, "attempts", "1", (PetscReal)(gp->n_attempts / GP_ATTEMPT_WIDTH)));
-  PetscCall(TesSeriesReal(series, "evidence_sigma", "1", gp->sigma));
-  PetscCall(TesSeriesReal(series, "newton_update", "1", gp->newton_update));
-  PetscCall(TesSeriesReal(series, "error_bound", "1", gp->last_bound));
-  PetscCall(TesSeriesReal(series, "best_error_bound", "1", gp->has_best ? gp->best_bound : 1));
+  PetscCall(GpRouteNow(gp)->observe(gp, series));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode GpState(TesProblem problem, TesState state)
 {
   PetscFunctionBegin;
-  PetscCall(GpRefineState(TesProblemCtx(problem), state));
+  PetscCall(GpRouteState(TesProblemCtx(problem), state));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode GpFinish(TesProblem problem, TesReport report)
+{
+  GpPde *gp = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  PetscCall(GpRouteNow(gp)->finish(problem, gp, report));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -138,7 +176,7 @@ static PetscErrorCode GpDestroy(TesProblem problem)
 
   PetscFunctionBegin;
   PetscCall(GpReportDestroy(gp));
-  PetscCall(GpRefineDestroy(gp));
+  PetscCall(GpRouteDestroy(gp));
   PetscCall(GpDataDestroy(gp));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -151,9 +189,9 @@ const TesProblemKind        TesProblemGpPde = {
   .keys         = keys,
   .ctx_size     = sizeof(GpPde),
   .work_unit    = "collocation points",
-  .step_unit    = "one part of an identification, one attempt of the refine loop, or one Newton iteration",
+  .step_unit    = "one part of an identification, one attempt of the refine loop, one Newton iteration, or (reference) a batch of epochs",
   .figures      = gp_figures,
-  .state_format = 1,
+  .state_format = 2,
   .check        = GpCheck,
   .estimate     = GpEstimate,
   .setup        = GpSetUp,

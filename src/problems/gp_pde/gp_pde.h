@@ -17,6 +17,32 @@
 
 typedef struct _GpPde GpPde;
 
+/* ---- routes.c: ways from the deck to the solution; a run follows one at a time ---- */
+typedef struct {
+  const char *name, *help;
+  PetscErrorCode (*check)(TesProblem problem, GpPde *gp);                          /* what only this way asks of the deck; the domain is resolved, no data is there yet */
+  PetscErrorCode (*estimate)(TesProblem problem, GpPde *gp, TesEstimate *estimate);
+  PetscErrorCode (*setup)(GpPde *gp); /* also called where a run changes over to this way */
+  PetscErrorCode (*start)(GpPde *gp);
+  PetscErrorCode (*step)(TesProblem problem, GpPde *gp, TesProgress *progress);
+  PetscErrorCode (*observe)(GpPde *gp, TesSeries series);
+  PetscErrorCode (*state)(GpPde *gp, TesState state);
+  PetscErrorCode (*finish)(TesProblem problem, GpPde *gp, TesReport report);
+  PetscErrorCode (*destroy)(GpPde *gp); /* of a way not taken, too */
+} GpRoute;
+
+typedef enum { GP_ROUTE_REFINE, GP_ROUTE_REFERENCE, GP_ROUTE_FOURIER } GpRouteNumber;
+
+extern const GpRoute     gp_route_refine, gp_route_reference, gp_route_fourier;
+PetscBool                GpFourierFits(const GpPde *gp);                   /* would solver.kind: fft_extension take this problem? */
+extern const char *const gp_solver_names[];
+extern const char *const gp_family_names[]; /* of kernel.family; gp_pde.c */
+const GpRoute           *GpRouteNow(const GpPde *gp);
+PetscErrorCode           GpRouteChoose(GpPde *gp);                         /* by the deck */
+PetscErrorCode           GpRouteChange(GpPde *gp, GpRouteNumber number);   /* on the way: sets it up and starts it */
+PetscErrorCode           GpRouteState(GpPde *gp, TesState state);
+PetscErrorCode           GpRouteDestroy(GpPde *gp);
+
 /* ---- equations.c ---- */
 typedef struct {
   const char *name, *help;
@@ -246,11 +272,7 @@ typedef struct { /* an attempt that may still become the candidate of its pass *
   PetscReal *core;
 } GpKept;
 
-PetscErrorCode GpRefineStart(GpPde *gp);
-PetscErrorCode GpRefineStep(TesProblem problem, GpPde *gp, TesProgress *progress);
-PetscErrorCode GpRefineState(GpPde *gp, TesState state);
 PetscErrorCode GpRefineBest(GpPde *gp); /* make u_best's bases if they are not there */
-PetscErrorCode GpRefineDestroy(GpPde *gp);
 PetscErrorCode GpRefineAttemptAdd(GpPde *gp, const GpAttempt *row);
 PetscErrorCode GpNewtonRowAdd(GpPde *gp, const GpNewtonRow *row);
 GpAttempt     *GpRefineAttempts(GpPde *gp, PetscInt *n);
@@ -258,8 +280,14 @@ GpAttempt     *GpRefineAttempts(GpPde *gp, PetscInt *n);
 /* ---- check.c, report.c ---- */
 PetscErrorCode GpCheck(TesProblem problem);
 PetscErrorCode GpEstimate(TesProblem problem, TesEstimate *estimate);
-PetscErrorCode GpFinish(TesProblem problem, TesReport report);
+PetscErrorCode GpRefineEstimate(TesProblem problem, GpPde *gp, TesEstimate *estimate);
+PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report);
 PetscErrorCode GpReportDestroy(GpPde *gp);
+PetscInt       GpTestPoints(const GpPde *gp); /* per dimension */
+/* u and, against a known solution, the error, on the test points; u = values(set) */
+PetscErrorCode GpReportFields(GpPde *gp, TesReport report, PetscErrorCode (*values)(GpPde *gp, const GpPointSet *set, PetscReal *u));
+/* a column of a table of the result (NULL: 1, 2, 3...), kept until the problem is destroyed */
+PetscErrorCode GpReportColumn(GpPde *gp, TesReport report, const char name[], PetscInt64 n, const PetscReal *first, PetscInt stride, const char unit[], const char long_name[], PetscReal scale);
 extern const TesFigure gp_figures[];
 
 struct _GpPde {
@@ -308,6 +336,19 @@ struct _GpPde {
     PetscReal error_bound_target;
   } refine;
   struct {
+    int       family;
+    PetscReal nu;
+    PetscInt  components;
+    PetscReal freq_scale;
+  } kernel;
+  struct {
+    PetscInt64 epochs;
+    PetscReal  learning_rate;
+    TesRealOr  boundary_weight;
+    PetscReal  jitter, freeze_after;
+    TesIntOr   epochs_per_step;
+  } reference;
+  struct {
     TesIntOr test_points;
   } output;
 
@@ -330,7 +371,11 @@ struct _GpPde {
   PetscReal        *face_middle[GP_DIM][2]; /* between them; NULL if not known there */
   PetscReal         face_max;
 
-  /* the refine loop: state, see GpRefineState */
+  PetscInt             route;    /* GpRouteNumber; state */
+  struct _GpTraining  *training; /* reference.c */
+  struct _GpFourier   *fourier;  /* fourier.c */
+
+  /* the refine loop: state, see refine.c */
   PetscInt     stage, pass, which, newton, n_kept;
   PetscInt64   phase;
   PetscBool    broadband, tripped[GP_DIM];
@@ -349,7 +394,7 @@ struct _GpPde {
   GpProjected projected;
 
   /* for the report */
-  PetscReal *columns[16]; /* arrays that the report borrows */
+  PetscReal *columns[48]; /* arrays that the report borrows */
   PetscInt   n_columns;
   TesGrid    test_grid;
   TesField   u_field, error_field;

@@ -14,6 +14,7 @@
 
 static const PetscInt backgrounds[GP_BACKGROUNDS] = {2, 4, 8, 12, 20, 32};
 
+#define FOURIER_POINTS   400 /* 1-D, broadband: beyond it the fast Fourier extension is better and cheaper than dense dictionaries */
 #define BACKGROUND_ALONE 12 /* without the loop: within 1-2 digits of the best everywhere */
 #define KEEP             3  /* candidates within this factor of the smallest bound; and the gain that replaces the best */
 
@@ -78,7 +79,7 @@ static PetscInt Passes(const GpPde *gp)
 
 static const char *const mode_names[] = {"no", "identified", "flat", "screened"};
 
-PetscErrorCode GpRefineStart(GpPde *gp)
+static PetscErrorCode RefineStart(GpPde *gp)
 {
   PetscFunctionBegin;
   gp->stage         = 0;
@@ -217,6 +218,11 @@ static PetscErrorCode IdentifyStep(TesProblem problem, GpPde *gp, TesProgress *p
   else if (mode == GP_IDENTIFIED || gp->pass == 2 || !gp->spectra[d].extension) PetscCall(GpIdentifyStep(gp, d, extension, &done, &tripped));
   if (!done) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(GpIdentifyReset(&gp->work));
+  if (tripped && gp->solver.kind == 0 && gp->n[d] > FOURIER_POINTS && GpFourierFits(gp)) {
+    PetscCall(TesProblemSay(problem, "the source is broadband (it does not sum up from at most %" PetscInt_FMT " frequencies): going on with solver.kind: fft_extension", gp->spectrum.max_candidates));
+    PetscCall(GpRouteChange(gp, GP_ROUTE_FOURIER));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (tripped) {
     gp->tripped[d] = gp->broadband = PETSC_TRUE;
     PetscCall(TesProblemSay(problem, "dimension %c is broadband (its data do not sum up from at most %" PetscInt_FMT " frequencies): dense dictionaries are taken; Chebyshev nodes would gain about 4 digits",
@@ -361,7 +367,7 @@ static PetscErrorCode NewtonStep(TesProblem problem, GpPde *gp, TesProgress *pro
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpRefineStep(TesProblem problem, GpPde *gp, TesProgress *progress)
+static PetscErrorCode RefineStep(TesProblem problem, GpPde *gp, TesProgress *progress)
 {
   static PetscErrorCode (*const steps[])(TesProblem, GpPde *, TesProgress *) = {IdentifyStep, AttemptStep, NewtonStep};
   static const char *const phases[]                                          = {"identification", "attempts", "newton"};
@@ -405,7 +411,7 @@ static PetscErrorCode CoreState(TesState state, const char name[], GpSolution *s
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpRefineState(GpPde *gp, TesState state)
+static PetscErrorCode RefineState(GpPde *gp, TesState state)
 {
   char name[32];
 
@@ -453,7 +459,7 @@ PetscErrorCode GpRefineState(GpPde *gp, TesState state)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpRefineDestroy(GpPde *gp)
+static PetscErrorCode RefineDestroy(GpPde *gp)
 {
   PetscFunctionBegin;
   PetscCall(DropAttempt(gp));
@@ -468,3 +474,57 @@ PetscErrorCode GpRefineDestroy(GpPde *gp)
   PetscCall(PetscFree(gp->newton_rows));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
+
+/* ---- as a way to the solution ---- */
+
+static PetscErrorCode RefineCheck(TesProblem problem, GpPde *gp)
+{
+  const char *family = gp_family_names[gp->kernel.family];
+
+  PetscFunctionBegin;
+  if (!strcmp(family, "spectral_grid") || !strcmp(family, "chebyshev")) {
+    for (PetscInt d = 0; d < gp->dim; d++) {
+      if ((gp->nodes[d] == TES_NODES_CHEBYSHEV) == !strcmp(family, "chebyshev")) continue;
+      PetscCall(TesDeckComplain(problem, "kernel.family", "at odds with domain.nodes along %c: spectral_grid stands on uniform nodes, chebyshev on chebyshev", "xyz"[d]));
+      break;
+    }
+  } else if (strcmp(family, "auto"))
+    PetscCall(TesDeckComplain(problem, "kernel.family", "for the published training: set solver.kind: reference, or leave the spectrum to be identified (spectral_grid)"));
+  if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take newton or auto", gp->eq->name));
+  if (gp->solver.kind == 2 && !gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode RefineSetUp(GpPde *gp)
+{
+  PetscFunctionBegin;
+  if (gp->eq->nonlinear) PetscCall(GpNewtonAskOptions(gp));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode RefineObserve(GpPde *gp, TesSeries series)
+{
+  PetscFunctionBegin;
+  PetscCall(TesSeriesReal(series, "stage", "1", (PetscReal)gp->stage));
+  PetscCall(TesSeriesReal(series, "pass", "1", (PetscReal)gp->pass));
+  PetscCall(TesSeriesReal(series, "attempts", "1", (PetscReal)(gp->n_attempts / GP_ATTEMPT_WIDTH)));
+  PetscCall(TesSeriesReal(series, "evidence_sigma", "1", gp->sigma));
+  PetscCall(TesSeriesReal(series, "newton_update", "1", gp->newton_update));
+  PetscCall(TesSeriesReal(series, "error_bound", "1", gp->last_bound));
+  PetscCall(TesSeriesReal(series, "best_error_bound", "1", gp->has_best ? gp->best_bound : 1));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+const GpRoute gp_route_refine = {
+  .name     = "refine",
+  .help     = "identified spectra, reduced bases, direct or Newton solves, chosen by the error bound",
+  .check    = RefineCheck,
+  .estimate = GpRefineEstimate,
+  .setup    = RefineSetUp,
+  .start    = RefineStart,
+  .step     = RefineStep,
+  .observe  = RefineObserve,
+  .state    = RefineState,
+  .finish   = GpRefineFinish,
+  .destroy  = RefineDestroy,
+};
