@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 
   PetscCall(PetscInitialize(&argc, &argv, NULL, NULL));
   peak = Peak();
-  PetscCall(PetscPrintf(PETSC_COMM_SELF, "kernels %s; peak of one core, a convolution in the first-level cache: %.0f GF/s\n\n", MgnoKernelsName(), (double)peak));
+  PetscCall(PetscPrintf(PETSC_COMM_SELF, "kernels %s; peak of one core, a convolution in the first-level cache: %.0f GF/s\n\n", TesIsaName(), (double)peak));
   PetscCall(PetscPrintf(PETSC_COMM_SELF, "| grid | C | training, images/s | GF/s | of peak | inference, images/s | GF/s |\n|---|---|---|---|---|---|---|\n"));
   for (PetscInt n = 64; n <= 128; n *= 2)
     for (PetscInt C = 24; C <= 32; C += 8) PetscCall(Run(n, C, 8, repeats, peak));

@@ -29,8 +29,7 @@ MGNO_KERNEL_TABLE(float, MgnoKernels_f32)
 MGNO_KERNEL_TABLE(double, MgnoKernels_f64)
 
 /*@
-  MgnoKernelsOf - the tables for this CPU (TES_ISA lowers it); name: "baseline", "x86-64-v3", "x86-64-v4". Not Collective
+  MgnoKernels32, MgnoKernels64 - the tables for this CPU (TES_ISA lowers it). Not Collective
 @*/
 const MgnoKernels_f32 *MgnoKernels32(void);
 const MgnoKernels_f64 *MgnoKernels64(void);
-const char            *MgnoKernelsName(void);

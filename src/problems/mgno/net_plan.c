@@ -211,7 +211,7 @@ PetscErrorCode MgnoPlanStart(const MgnoPlan *plan, PetscInt64 seed, PetscReal *t
         theta[t->first + k] = t->start;
         continue;
       }
-      TesRandomUniform(seed, TES_STREAM_MGNO_WEIGHTS, (uint32_t)i, (uint32_t)k, 0, u);
+      TesRandomUniform(seed, TES_STREAM_WEIGHTS, (uint32_t)i, (uint32_t)k, 0, u);
       theta[t->first + k] = width * (2 * u[0] - 1);
     }
   }
