@@ -10,8 +10,10 @@
 #include <tessera/io.h>
 #include <tessera/isa.h>
 #include "command_line.h"
+#include "memory.h"
 #include "run.h"
 #include "signals.h"
+#include "together.h"
 
 typedef struct {
   const CommandLine           *line;
@@ -115,6 +117,7 @@ static PetscErrorCode CheckCommand(const Call *call, TesExit *exit_code)
   PetscBool   good;
   Log         log;
   char        text[32];
+  PetscReal   available = MemoryAvailable();
 
   PetscFunctionBegin;
   PetscCall(LogCreate(PETSC_COMM_WORLD, PETSC_FALSE, PETSC_FALSE, &log));
@@ -130,6 +133,8 @@ static PetscErrorCode CheckCommand(const Call *call, TesExit *exit_code)
     LogLine(log, "  ranks               %d", e.ranks);
     if (e.usable_ranks != e.ranks) LogLine(log, "  usable ranks        %d (the other %d would idle)", e.usable_ranks, e.ranks - e.usable_ranks);
     LogLine(log, "  memory per rank     %s", FormatBytes(e.bytes_per_rank, text, sizeof text));
+    if (available >= 0 && e.bytes_per_rank * e.ranks > available)
+      LogLine(log, "  free here           %s: NOT ENOUGH for all %d ranks on this machine", FormatBytes(available, text, sizeof text), e.ranks);
     LogLine(log, "  sent per step, rank %s", FormatBytes(e.bytes_sent, text, sizeof text));
     if (e.bytes_output > 0) LogLine(log, "  result, checkpoint  %s", FormatBytes(e.bytes_output, text, sizeof text));
     if (e.steps > 0) LogLine(log, "  steps               %.4g", (double)e.steps);
@@ -303,6 +308,8 @@ static const Command *FindCommand(const CommandLine *line, char message[], size_
 
 static TesExit Dispatch(const Call *call, const char message[])
 {
+  MPI_Comm       aside;
+  PetscBool      all_here = PETSC_FALSE;
   TesExit        exit_code = TES_EXIT_DECK;
   const Command *command;
   char           wrong[512];
@@ -321,11 +328,18 @@ static TesExit Dispatch(const Call *call, const char message[])
     }
     return TES_EXIT_DECK;
   }
+  MPI_Comm_dup(PETSC_COMM_WORLD, &aside);
   ierr = command->run(call, &exit_code);
-  if (!ierr) return exit_code;
-  exit_code = TesErrorExit(ierr);
-  TesErrorSay(PETSC_COMM_WORLD, ierr, &shared);
-  if (!shared) MPI_Abort(PETSC_COMM_WORLD, (int)exit_code);
+  if (ierr) {
+    exit_code = TesErrorExit(ierr);
+    if (!Together(aside, &all_here) && all_here) {
+      if (!call->rank) TesErrorSay(PETSC_COMM_SELF, ierr, &shared);
+    } else {
+      TesErrorSay(PETSC_COMM_WORLD, ierr, &shared);
+      MPI_Abort(PETSC_COMM_WORLD, (int)exit_code);
+    }
+  }
+  MPI_Comm_free(&aside);
   return exit_code;
 }
 

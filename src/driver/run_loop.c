@@ -1,8 +1,8 @@
 /* The steps of a run: step -> scan -> observe -> agree -> checkpoint? -> stop?
 
    What depends on a clock or a signal differs between ranks, so it is agreed by one reduction between steps; where steps are short, only after so many of them that the
-   reduction costs nothing (every AGREE_SECONDS at most), and never after more than twice as many as the last time: a method whose steps grow long (set-up, then solves) is looked at
-   soon. A stop leaves room for twice the longest step and the longest checkpoint of this run. */
+   reduction costs nothing (AGREE_SECONDS apart, as far as the steps since the last one tell; the distance at most doubles each time, since steps may get slower).
+   A stop leaves room for twice the longest step and the longest checkpoint of this run. */
 #include <stdio.h>
 #include <tessera/fault.h>
 #include "run_impl.h"
@@ -10,6 +10,7 @@
 #include "watchdog.h"
 
 #define AGREE_SECONDS  0.01 /* a reduction costs some 10 us: 0.1 % */
+#define MAX_UNASKED    256  /* steps without a reduction: where steps suddenly get slower, a signal must not wait for as many as were fast */
 #define SCAN_SHARE     0.01 /* of the time may go into looking for NaN between checkpoints */
 #define SERIES_SECONDS 30.0 /* series.h5 is brought up to date at least so often, for those who look while it runs */
 #define STATUS_SECONDS 5.0
@@ -51,14 +52,13 @@ static PetscErrorCode Agree(Run *run, PetscReal ask[ASKS])
   TesProblem  problem = run->problem;
   RunOptions *o       = &problem->options;
   PetscReal   mine[ASKS] = {0}, now = TesNow();
-  PetscInt64  made = problem->step - run->last_agreement;
   int         rank;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(problem->comm, &rank));
   mine[ASK_STOP]       = SignalsStop();
   mine[ASK_CHECKPOINT] = SignalsCheckpoint();
-  mine[ASK_SECONDS]    = run->longest_since;
+  mine[ASK_SECONDS]    = run->slowest_step;
   if (!rank) {
     PetscReal margin = 2 * (run->longest_step + run->longest_checkpoint);
 
@@ -69,9 +69,9 @@ static PetscErrorCode Agree(Run *run, PetscReal ask[ASKS])
   }
   PetscCallMPI(MPI_Allreduce(mine, ask, ASKS, MPIU_REAL, MPI_MAX, problem->comm));
   run->longest_step   = PetscMax(run->longest_step, ask[ASK_SECONDS]);
-  run->longest_since  = 0;
-  run->last_agreement = problem->step;
-  run->next_agreement = problem->step + PetscMax(1, PetscMin(2 * made, (PetscInt64)PetscMin(1e6, AGREE_SECONDS / PetscMax(ask[ASK_SECONDS], 1e-9))));
+  run->unasked        = PetscMin(2 * PetscMax(run->unasked, 1), (PetscInt64)PetscMin(MAX_UNASKED, 1 + AGREE_SECONDS / PetscMax(ask[ASK_SECONDS], 1e-9)));
+  run->next_agreement = problem->step + run->unasked;
+  run->slowest_step   = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -92,10 +92,10 @@ static PetscErrorCode StepOnce(Run *run, TesProgress *progress, Ending *ending)
   PetscCall(problem->kind->step(problem, progress));
   PetscCall(TesPhaseEnd(problem->timers, "step"));
   problem->step++;
-  PetscCall(TesFault("step", rank, problem->step)); /* a pause there stands for a long step */
+  PetscCall(TesFault("step", rank, problem->step));
   seconds = TesNow() - t0;
+  run->slowest_step = PetscMax(run->slowest_step, seconds);
   run->step_seconds += seconds;
-  run->longest_since = PetscMax(run->longest_since, seconds);
   run->work += progress->work;
   run->finished = progress->finished;
   if (problem->kind->state) PetscCall(RunInjectNaN(run));
@@ -117,9 +117,9 @@ static PetscErrorCode StepOnce(Run *run, TesProgress *progress, Ending *ending)
     snprintf(run->stop_reason, sizeof run->stop_reason, "%s", limit ? "run.steps is reached" : ask[ASK_STOP] > 0 ? "a signal asked for it" : "the time limit is near");
   } else {
     if (due || ask[ASK_CHECKPOINT] > 0) PetscCall(RunCheckpoint(run, PETSC_FALSE));
-    if (ask[ASK_SERIES] > 0 || due || ask[ASK_CHECKPOINT] > 0) PetscCall(RunWriteSeries(run));
+    if (ask[ASK_SERIES] > 0 || due || ask[ASK_CHECKPOINT] > 0) PetscCall(RunWriteSeries(run, PETSC_FALSE));
     if (!rank && TesNow() - run->last_status > STATUS_SECONDS) {
-      PetscCall(FolderStatus(run->folder, "running", problem->step));
+      if (FolderStatus(run->folder, "running", problem->step)) TesErrorForget(); /* a line for onlookers: what ails the disk, the next checkpoint says */
       run->last_status = TesNow();
     }
   }
@@ -134,7 +134,6 @@ PetscErrorCode RunLoop(Run *run, TesExit *exit_code)
 
   PetscFunctionBegin;
   run->loop_started = run->last_checkpoint = run->last_series = run->last_status = TesNow();
-  run->last_agreement = run->problem->step;
   /* a restart at the step where to stop has nothing to do: a chain of jobs would creep on by a step each otherwise */
   if (ending == GO_ON && last_step > 0 && run->problem->step >= last_step) {
     ending = END_STOP;
