@@ -144,6 +144,10 @@ static PetscErrorCode CheckForm(TesProblem problem, GpPde *gp, PetscBool *good)
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "equation.first", "of first order along a dimension before the last: put the first-order dimension last"));
   }
+  if (gp->source.noise_sd > 0 && (marching || gp->eq->nonlinear || gp->equation.variable_coefficient || gp->singular)) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "source.noise_sd", "for linear equations without time and with constant coefficients, whose solution is unique"));
+  }
   if (gp->equation.variable_coefficient && marching) {
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "equation.variable_coefficient", "for elliptic equations only"));

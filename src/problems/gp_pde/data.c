@@ -371,7 +371,7 @@ PetscErrorCode GpDataSetUp(GpPde *gp)
   PetscCall(GpFirstNotFinite(gp, &gp->grid, gp->f, &bad));
   GpPointText(gp, PetscMax(bad, 0), place, sizeof(place));
   PetscCheck(bad < 0, gp->comm, TES_ERR_DECK, "the source is not finite at %s", place);
-  if (gp_data_kinds[gp->source.from].anywhere) {
+  if (gp_data_kinds[gp->source.from].anywhere && gp->source.noise_sd == 0) {
     PetscCall(PetscMalloc1((size_t)gp->middle.n_local, &gp->f_middle));
     PetscCall(GpSource(gp, &gp->middle, gp->f_middle));
   }

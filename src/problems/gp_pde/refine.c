@@ -36,7 +36,7 @@ static PetscBool HasUniform(const GpPde *gp)
 
 static PetscInt Extensions(const GpPde *gp)
 {
-  return gp->refine.enable ? gp->spectrum.extension.n : 1;
+  return gp->refine.enable && gp->source.noise_sd == 0 ? gp->spectrum.extension.n : 1; /* noise hides what another extension could gain */
 }
 
 static GpSpectrumMode StageMode(const GpPde *gp)

@@ -9,6 +9,7 @@
 #define WANTED_POINTS  2.3  /* per wavelength */
 #define LEAST_POINTS   2.05
 #define NYQUIST_ENERGY 1e-3
+#define NOISE_LIMIT    1.5 /* residual over the noise of the source: the sampling error of a standard deviation is far below this */
 
 /* Rows of the benchmark table that must be reached: required relative L2 error at N points per dimension. */
 static const struct {
@@ -200,6 +201,7 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
   PetscCall(GpBoundCompute(gp, &gp->best, &projected, &bound));
   PetscCall(GpProjectedDestroy(&projected));
   failed = best->bound > UNRESOLVED ? PETSC_TRUE : PETSC_FALSE;
+  if (gp->source.noise_sd > 0) failed = bound.residual > NOISE_LIMIT * gp->source.noise_sd ? PETSC_TRUE : PETSC_FALSE; /* noise is no failure: what it does not explain is */
   PetscCall(GpReportFields(gp, report, BestValues));
   PetscCall(TesReportReal(report, "residual", bound.source > 0 ? bound.residual / bound.source : bound.residual,
                           &(TesFigureNote){.unit = "1", .help = gp->f_middle ? "rms of the equation's residual between the nodes / rms(f)" : "rms of the equation's residual at the nodes / rms(f)",
