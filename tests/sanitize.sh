@@ -20,7 +20,7 @@ if [ $all = yes ]; then
     chosen=(-L '^(unit|problem|restart|sanitize)$' -E '\.np([24-9]|[1-9][0-9])$|^install$')
 else
     targets=(tessera_heat planted "${units[@]/#/test_unit_}")
-    chosen=(-R "^(unit/($(IFS='|'; echo "${units[*]}"))\.np[13]|contract/heat/(ranks|restart|nan|flipped|plot|describe|later_step)|sanitize/.*)\$")
+    chosen=(-R "^(unit/($(IFS='|'; echo "${units[*]}"))\.np[13]|contract/heat/(restart|nan|plot|describe)|sanitize/.*)\$")
 fi
 tessera_environment
 tessera_build "$here" "${targets[0]}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTES_SANITIZE=ON -DTES_WERROR=ON -DTES_TESTS=ON || exit $?
