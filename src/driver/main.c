@@ -1,4 +1,6 @@
 /* The subcommands, and the start and end of the process. */
+#include <errno.h>
+#include <fcntl.h>
 #include <slepcsys.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -341,6 +343,13 @@ static TesExit Dispatch(const Call *call, const char message[])
   return exit_code;
 }
 
+/* A standard file that is closed leaves its number to the next file that is opened, and what was meant for the terminal would be written into that one. */
+static void KeepStandardFiles(void)
+{
+  for (int file = 0; file < 3; file++)
+    if (fcntl(file, F_GETFD) == -1 && errno == EBADF && open("/dev/null", file ? O_WRONLY : O_RDONLY) == -1) return;
+}
+
 int TesMain(int argc, char **argv, const TesProblemKind *const kinds[])
 {
   CommandLine line;
@@ -349,6 +358,7 @@ int TesMain(int argc, char **argv, const TesProblemKind *const kinds[])
   TesExit     exit_code;
   Call        call = {.line = &line, .kinds = kinds, .terminal = LogOnTerminal()};
 
+  KeepStandardFiles();
   /* Open MPI's default collective file writes report success on a full disk; tessera writes without MPI-IO, and what a library may still write must not lie. The user's choice wins. */
   setenv("OMPI_MCA_fcoll", "individual", 0);
   if (!CommandLineRead(argc, argv, &line, &petsc_argc, &petsc_argv, message, sizeof message)) message[0] = 0;
