@@ -7,7 +7,9 @@
 #include "lindblad.h"
 
 static const char *const solver_names[]  = {"density", NULL};
-static const char *const task_names[]    = {"evolve", NULL};
+static const char *const task_names[]    = {"evolve", "steady", NULL};
+static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
+static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
 static const char *const booleans[]      = {"false", "true", NULL};
 static const char *const observe_names[] = {"auto", "expectation", "purity", "entropy", "energy", "trace", "current", "population", NULL};
@@ -79,7 +81,7 @@ static const TesKey observable_keys[] = {
 
 const TesKey lb_keys[] = {
   TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix"),
-  TES_ENUM(Lindblad, task, .fallback = "evolve", .choices = task_names, .help = "evolve: observables against time"),
+  TES_ENUM(Lindblad, task, .fallback = "evolve", .choices = task_names, .help = "evolve: observables against time; steady: the steady state"),
   TES_SECTION("system", .help = "what there is"),
   TES_ITEMS(LbModelDeck, system.sites, LbSiteItem, site_keys, .min_items = 1, .help = "groups of sites, numbered on from 0"),
   TES_SECTION("system.lattice", .help = "which sites are bonds"),
@@ -106,13 +108,18 @@ const TesKey lb_keys[] = {
   TES_REAL(Lindblad, integrator.step, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1/energy", .help = "fixed step of dp5, lsrk4, strang, strang4, cfm4; 0: chosen (strang needs one)"),
   TES_INT(Lindblad, integrator.dimension, .fallback = "24", .range = TES_BETWEEN(2, 90), .help = "krylov: vectors of the basis"),
   TES_REAL(Lindblad, integrator.margin, .fallback = "1.1", .range = TES_BETWEEN(0.5, 10), .unit = "1", .help = "faber, cfm4: factor on the bounds of the spectrum"),
+  TES_SECTION("steady", .help = "task: steady"),
+  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
+  TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
+  TES_INT64(Lindblad, steady.max_applications, .fallback = "20000", .range = TES_AT_LEAST(1), .when = "task=steady", .help = "applications of L per method at most"),
+  TES_ENUM(Lindblad, steady.check_unique, .fallback = "auto", .choices = unique_names, .when = "task=steady", .help = "solve a second time from a random state; auto: up to 64 states"),
   TES_ITEMS(LbModelDeck, observables, LbObservableItem, observable_keys, .fallback = "[]", .help = "columns of the series"),
   TES_KEYS_END,
 };
 
 static const LbSolver *Pick(const Lindblad *c)
 {
-  static const LbSolver *const table[1][1] = {{&lb_density_evolve}};
+  static const LbSolver *const table[1][2] = {{&lb_density_evolve, &lb_density_steady}};
 
   return table[c->solver][c->task];
 }

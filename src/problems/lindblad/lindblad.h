@@ -68,6 +68,11 @@ struct Lindblad {
     PetscReal start, end, output_every;
   } time;
   LbIntegratorDeck integrator;
+  struct {
+    int        method, check_unique; /* words of the deck */
+    PetscReal  rtol;
+    PetscInt64 max_applications;
+  } steady;
 
   PetscBool       ready; /* the model is sound */
   LbModel         model;
@@ -78,6 +83,7 @@ struct Lindblad {
   PetscReal       now;
   PetscBool       warned;
   PetscReal       integrator_state[2]; /* step, largest error: known to idle ranks too */
+  void           *task_data;           /* of the task in hand */
   PetscInt64      counts[3];           /* steps accepted and rejected, applications */
 };
 
@@ -90,5 +96,5 @@ PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
 PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
-extern const LbSolver lb_density_evolve;
+extern const LbSolver lb_density_evolve, lb_density_steady;
 extern const TesKey   lb_keys[];
