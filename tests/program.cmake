@@ -24,3 +24,4 @@ endfunction()
 
 tes_contract(heat tessera_heat ${PROJECT_SOURCE_DIR}/tests/kinds/heat/heat.yaml bits)
 tes_contract(gp_pde tessera ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/contract.yaml 1e-12 SKIP truncated flipped) # damage to the file is the same for every kind: heat has them
+tes_contract(lindblad tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract.yaml bits SKIP truncated flipped all_damaged full_disk full_disk_continue unwritable locked kill_flush kill_verify kill_rename hostile)
