@@ -261,11 +261,10 @@ PetscErrorCode LbPathRun(LbPath path, PetscInt64 id, PetscReal record[], PetscIn
 /* values at all output times; with `keep` the norms, steps and snapshots too. The norm is put back to 1 where it would underflow: what began there is never drawn */
 static PetscErrorCode WithoutJumps(LbPath path, PetscBool keep, PetscReal values[])
 {
-  LbMotion        m     = path->motion;
-  const PetscInt  width = 2 * path->set.n_columns;
-  const double    one   = 1;
-  PetscReal       log_scale = 0;
-  PetscInt        next  = 1;
+  LbMotion     m         = path->motion;
+  const double one       = 1;
+  PetscReal    log_scale = 0;
+  PetscInt     next      = 1;
 
   PetscFunctionBegin;
   m->h = 0;
