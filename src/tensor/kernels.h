@@ -32,5 +32,5 @@ extern const Kernels KernelsF64_baseline, KernelsF32_baseline;
 extern const Kernels KernelsF64_v3, KernelsF32_v3;
 #endif
 
-/* the table of a type for this CPU */
+/* the table of a type for this CPU; a tape asks once */
 const Kernels *KernelsFor(TesType type);
