@@ -7,6 +7,7 @@
 #include <string.h>
 #include <tessera/sum.h>
 
+#define WIDE      4096 /* reals of a block from which a sum is joined by slices */
 #define MAX_NODES 160 /* a contiguous range decomposes into at most 2 x 63 subtrees; joining adds one stack more before it combines */
 
 typedef struct {
@@ -148,21 +149,81 @@ static PetscErrorCode JoinStack(TesTree t, int from)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode TesTreeFinish(TesTree tree, PetscReal *result)
+/* The stacks meet on rank 0, whole: for narrow blocks, and for combinations that need all of a block. */
+static PetscErrorCode FinishWhole(TesTree t, PetscReal *result)
 {
-  int rank = tree->part.rank, size = tree->part.size;
+  const int rank = t->part.rank, size = t->part.size;
 
   PetscFunctionBegin;
-  PetscCheck(tree->next == tree->part.first_unit + tree->part.n_units_local, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "fewer leaves than units of this rank");
   for (int step = 1; step < size; step *= 2) {
     if (rank % (2 * step)) {
-      PetscCall(SendStack(tree, rank - step));
+      PetscCall(SendStack(t, rank - step));
       break;
     }
-    if (rank + step < size) PetscCall(JoinStack(tree, rank + step));
+    if (rank + step < size) PetscCall(JoinStack(t, rank + step));
   }
-  if (!rank) PetscCall(Fold(tree, result));
-  PetscCallMPI(MPI_Bcast(result, (int)tree->width, MPIU_REAL, 0, tree->comm));
+  if (!rank) PetscCall(Fold(t, result));
+  PetscCallMPI(MPI_Bcast(result, (int)t->width, MPIU_REAL, 0, t->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Elementwise sums of wide blocks: rank s joins the stacks of all ranks in its slice of the columns, and the slices are gathered. A rank sends
+   (depth + 1) width reals, whatever the number of ranks. Element by element the tree is the same. */
+static PetscErrorCode FinishSliced(TesTree t, PetscReal *result)
+{
+  const int         rank = t->part.rank, size = t->part.size, depth = (int)t->depth;
+  int              *depths, *count, *first, *n_out, *n_in, *at_in, deepest = 0;
+  Node            (*nodes)[MAX_NODES];
+  PetscReal        *in;
+  struct _p_TesTree slice = *t;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc6(size, &depths, size, &count, size, &first, size, &n_out, size, &n_in, size, &at_in));
+  PetscCallMPI(MPI_Allgather(&depth, 1, MPI_INT, depths, 1, MPI_INT, t->comm));
+  for (int p = 0; p < size; p++) {
+    first[p] = (int)((PetscInt64)t->width * p / size);
+    count[p] = (int)((PetscInt64)t->width * (p + 1) / size) - first[p];
+    deepest  = PetscMax(deepest, depths[p]);
+  }
+  slice.width = count[rank];
+  slice.depth = slice.room = 0;
+  PetscCall(PetscCalloc1(MAX_NODES, &slice.block));
+  PetscCall(PetscMalloc1(size, &nodes));
+  PetscCallMPI(MPI_Allgather(t->node, 2 * MAX_NODES, MPIU_INT64, nodes, 2 * MAX_NODES, MPIU_INT64, t->comm));
+  PetscCall(PetscMalloc1((size_t)deepest * (size_t)size * (size_t)PetscMax(slice.width, 1), &in));
+  for (int p = 0; p < size; p++) at_in[p] = p * (int)slice.width;
+  for (int k = 0; k < deepest; k++) { /* the k-th nodes of all stacks */
+    for (int p = 0; p < size; p++) {
+      n_out[p] = k < depth ? count[p] : 0;
+      n_in[p]  = k < depths[p] ? (int)slice.width : 0;
+    }
+    PetscCallMPI(MPI_Alltoallv(k < depth ? t->block[k] : NULL, n_out, first, MPIU_REAL, in + (size_t)k * (size_t)size * (size_t)slice.width, n_in, at_in, MPIU_REAL, t->comm));
+  }
+  for (int p = 0; p < size; p++) {
+    for (int k = 0; k < depths[p]; k++) {
+      PetscReal *block;
+
+      PetscCall(FreeBlock(&slice, &block));
+      PetscCall(PetscArraycpy(block, in + ((size_t)k * (size_t)size + (size_t)p) * (size_t)slice.width, slice.width));
+      PetscCall(PushNode(&slice, nodes[p][k]));
+    }
+  }
+  PetscCall(Fold(&slice, result + first[rank]));
+  PetscCallMPI(MPI_Allgatherv(MPI_IN_PLACE, 0, MPIU_REAL, result, count, first, MPIU_REAL, t->comm));
+  for (PetscInt i = 0; i < slice.room; i++) PetscCall(PetscFree(slice.block[i]));
+  PetscCall(PetscFree(slice.block));
+  PetscCall(PetscFree(nodes));
+  PetscCall(PetscFree(in));
+  PetscCall(PetscFree6(depths, count, first, n_out, n_in, at_in));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesTreeFinish(TesTree tree, PetscReal *result)
+{
+  PetscFunctionBegin;
+  PetscCheck(tree->next == tree->part.first_unit + tree->part.n_units_local, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "fewer leaves than units of this rank");
+  if (tree->part.size > 1 && tree->combine == AddBlocks && tree->width >= WIDE) PetscCall(FinishSliced(tree, result));
+  else PetscCall(FinishWhole(tree, result));
   tree->depth = 0;
   tree->next  = tree->part.first_unit;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -1,4 +1,8 @@
 /* Decks: values, messages with their places, the resolved deck, restart rules, hostile input. */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <tessera/deck.h>
 #include <tessera/test.h>
 
@@ -119,8 +123,8 @@ static PetscErrorCode MistakesAreSaidWithPlaceAndNearestName(void)
   PetscCall(Complains("problem: toy\nsites: 4\nsolver:\n  rtoll: 1\n", "did you mean `rtol`?"));
   PetscCall(Complains("problem: toy\nsites: 64.5\n", "toy.yaml:2:8: error: `sites: 64.5` is not a whole number"));
   PetscCall(Complains("problem: toy\nsites: 64abc\n", "is not a whole number"));
-  PetscCall(Complains("problem: toy\nsites: 4\ndt: 1,5\n", "`dt: 1,5` is not a number"));
-  PetscCall(Complains("problem: toy\nsites: 4\ndt: nan\n", "is not a number"));
+  PetscCall(Complains("problem: toy\nsites: 4\ndt: 1,5\n", "`dt: 1,5` is not a number: a decimal point is `.`"));
+  PetscCall(Complains("problem: toy\nsites: 4\ndt: nan\n", "`dt: nan` is not a finite number"));
   PetscCall(Complains("problem: toy\nsites: 4\ndt: 0\n", "must be above 0"));
   PetscCall(Complains("problem: toy\nsites: 1\n", "at least 2 and at most 1000000"));
   PetscCall(Complains("problem: toy\ndt: 1\n", "`sites` is missing"));
@@ -179,7 +183,7 @@ static PetscErrorCode HostileTextIsRefusedQuickly(void)
 
 static PetscErrorCode SetOverridesAndNamesItself(void)
 {
-  static const char *const sets[] = {"solver.rtol=1e-6", "term.1.coeff=0.5", "dt=0.25", NULL}, *const bad[] = {"solver.rtoll=1", "dt=x", NULL};
+  static const char *const sets[] = {"solver.rtol=1e-6", "term.1.coeff=0.5", "dt=0.25", NULL}, *const bad[] = {"solver.rtoll=1", "dt=x", "term.9.coeff=1", NULL};
   Toy                      toy;
   TesDeck                  deck;
   PetscInt                 n;
@@ -193,7 +197,8 @@ static PetscErrorCode SetOverridesAndNamesItself(void)
   TES_CHECK_NEAR(toy.dt, 0.25, 0);
   PetscCall(TesDeckDestroy(&deck));
   PetscCall(Read(good, strlen(good), bad, &toy, &deck, &n, &said));
-  TES_CHECK_INT(n, 2);
+  TES_CHECK_INT(n, 3);
+  TES_CHECK_CONTAINS(said, "--set term.9.coeff=1: error: there is no such item in the list");
   TES_CHECK_CONTAINS(said, "--set dt=x: error: `dt: x` is not a number");
   TES_CHECK_CONTAINS(said, "--set solver.rtoll=1: error: unknown key");
   PetscCall(TesDeckDestroy(&deck));
@@ -264,7 +269,59 @@ static PetscErrorCode TablesAreInOrderAndDescribeThemselves(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A locale with a decimal comma: the machine's, or one made for the test. */
+static PetscBool CommaLocale(void)
+{
+  char folder[512], command[1024];
+  int  rank, made = 1;
+
+  if (setlocale(LC_ALL, "de_DE.UTF-8")) return PETSC_TRUE;
+  if (TesTestFolder(folder, sizeof folder)) return PETSC_FALSE;
+  MPI_Comm_rank(PETSC_COMM_WORLD, &rank);
+  snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' >/dev/null 2>&1", folder);
+  if (!rank) made = system(command) == 0;
+  MPI_Bcast(&made, 1, MPI_INT, 0, PETSC_COMM_WORLD);
+  if (!made) return PETSC_FALSE;
+  setenv("LOCPATH", folder, 1);
+  return setlocale(LC_ALL, "de_DE.UTF-8") ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscErrorCode NumbersAreTheSameInEveryLocale(void)
+{
+  static const char text[] = "problem: toy\nsites: 4\ndt: 0.125\nsolver: {rtol: 2.5e-7}\n";
+  Toy               toy;
+  TesDeck           deck;
+  PetscInt          n, column = -1;
+  const char       *said, *resolved;
+  char              message[256], comma[8];
+  TesExpr           expr;
+  const PetscReal   at[1] = {2};
+
+  PetscFunctionBegin;
+  if (!CommaLocale()) {
+    printf("# no locale with a decimal comma here: not tried\n");
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  snprintf(comma, sizeof comma, "%.1f", 0.5);
+  TES_CHECK_TEXT(comma, "0,5"); /* the locale is on */
+  PetscCall(Read(text, strlen(text), NULL, &toy, &deck, &n, &said));
+  TES_CHECK_TEXT(said, "");
+  TES_CHECK_NEAR(toy.dt, 0.125, 0);
+  TES_CHECK_NEAR(toy.solver.rtol, 2.5e-7, 0);
+  PetscCall(TesDeckResolved(deck, &resolved));
+  TES_CHECK_CONTAINS(resolved, "dt: 0.125\n");
+  PetscCall(TesDeckDestroy(&deck));
+  PetscCall(TesExprParse("0.25*x + 1e-3", "x", &expr, &column, message, sizeof message));
+  TES_CHECK(expr != NULL);
+  TES_CHECK_NEAR(TesExprEvaluate(expr, at), 0.501, 0);
+  TES_CHECK_TEXT(TesExprText(expr), "0.25*x + 0.001");
+  PetscCall(TesExprDestroy(&expr));
+  setlocale(LC_ALL, "C");
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static const TesTest tests[] = {TES_TEST(ValuesArriveInTheStruct), TES_TEST(MistakesAreSaidWithPlaceAndNearestName), TES_TEST(AllMistakesAreSaidAtOnceInOrder),
                                 TES_TEST(HostileTextIsRefusedQuickly), TES_TEST(SetOverridesAndNamesItself), TES_TEST(ResolvedDeckReadsBackTheSame),
-                                TES_TEST(RestartAllowsOnlyWhatTheTableAllows), TES_TEST(TablesAreInOrderAndDescribeThemselves), TES_TESTS_END};
+                                TES_TEST(RestartAllowsOnlyWhatTheTableAllows), TES_TEST(TablesAreInOrderAndDescribeThemselves),
+                                TES_TEST(NumbersAreTheSameInEveryLocale), TES_TESTS_END};
 TES_TEST_MAIN(tests)

@@ -1,36 +1,7 @@
-/* Expressions: values against the C library, derivatives against closed forms and central differences, messages, text that reads back. */
+/* Expressions: values against the C library, combinations and compositions, messages with their column, hostile and repetitive texts. */
 #include <math.h>
-#include <stdarg.h>
-#include <string.h>
-#include <tessera/expr.h>
-#include <tessera/random.h>
-#include <tessera/test.h>
-#include <tessera/timing.h>
-
-#define EPS PETSC_MACHINE_EPSILON
-
-static TesExpr Parsed(const char text[])
-{
-  TesExpr  expr   = NULL;
-  PetscInt column = -1;
-  char     message[512] = "";
-
-  TES_CHECK(TesExprParse(text, "x y z", &expr, &column, message, sizeof message) == PETSC_SUCCESS);
-  TES_CHECK_TEXT(message, "");
-  return expr;
-}
-
-/* points in (0.1, 0.9): inside the domain of every function */
-static void Point(PetscInt i, PetscReal v[3])
-{
-  PetscReal u[2];
-
-  TesRandomUniform(7, TES_STREAM_TEST, (uint32_t)i, 0, 0, u);
-  v[0] = 0.1 + 0.8 * u[0];
-  v[1] = 0.1 + 0.8 * u[1];
-  TesRandomUniform(7, TES_STREAM_TEST, (uint32_t)i, 1, 0, u);
-  v[2] = 0.1 + 0.8 * u[0];
-}
+#include <stdio.h>
+#include "expr_cases.h"
 
 static PetscErrorCode ValuesAreThoseOfTheCLibrary(void)
 {
@@ -68,118 +39,6 @@ static PetscErrorCode ValuesAreThoseOfTheCLibrary(void)
     }
   }
   TES_CHECK_AT_MOST(worst, 4 * EPS); /* constants may be merged: a few roundings */
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static const char *const everything[] = {"sin(3*x + y)*cos(x*y)", "tan(x*y)", "asin(x*y) + acos(x/2)", "atan(x/y)", "sinh(x)*cosh(2*x*y)", "tanh(5*x - y)", "exp(-x^2*y)", "log(x + y^2)",
-                                         "sqrt(x*y + 1)", "abs(x - 2)*x", "erf(2*x*y)", "x^y", "2^(x*y)", "(x + y)^2.5", "x^7/(1 + y*x)^3", "min(x^2, 3 + y)", "max(x^2, 3 + y*x)", "atan2(x^2, y)",
-                                         "sign(x + 1)*x^3", "step(x + 1)*x^3 + step(x - 2)*x", "1/(x + y)", "(x - y)/(x + y)/x", "y^x^2", "x^-3", "-(x - y)^3*x/3", "x*sin(y)*x*x", "pow(x + y, x*y)"};
-
-static PetscErrorCode DerivativesAgreeWithCentralDifferences(void)
-{
-  const PetscReal h = 1e-4;
-
-  PetscFunctionBegin;
-  for (size_t k = 0; k < PETSC_STATIC_ARRAY_LENGTH(everything); k++) {
-    TesExpr e = Parsed(everything[k]);
-
-    for (PetscInt which = 0; which < 2; which++) {
-      TesExpr   d1, d2;
-      PetscReal worst1 = 0, worst2 = 0;
-
-      PetscCall(TesExprDerivative(e, which, &d1));
-      PetscCall(TesExprDerivative(d1, which, &d2));
-      for (PetscInt i = 0; i < 10; i++) {
-        PetscReal v[3], f[5], c, first, second;
-
-        Point(i, v);
-        c = v[which];
-        for (int s = -2; s <= 2; s++) {
-          v[which] = c + s * h;
-          f[s + 2] = TesExprEvaluate(e, v);
-        }
-        v[which] = c;
-        first    = (f[0] - 8 * f[1] + 8 * f[3] - f[4]) / (12 * h); /* fourth order: h^4 f5 / 30 + eps/h: 1e-11 here */
-        second   = (-f[0] + 16 * f[1] - 30 * f[2] + 16 * f[3] - f[4]) / (12 * h * h);
-        worst1   = PetscMax(worst1, PetscAbsReal(TesExprEvaluate(d1, v) - first) / PetscMax(1, PetscAbsReal(first)));
-        worst2   = PetscMax(worst2, PetscAbsReal(TesExprEvaluate(d2, v) - second) / PetscMax(1, PetscAbsReal(second)));
-      }
-      /* truncation: h^4 f5/30 <= 1e-16 * 1e7 (the steepest of the list), rounding: 1.5 eps |f| / h = 1e-11, and 5 eps |f| / h^2 = 1e-7 */
-      if (!TES_CHECK_AT_MOST(worst1, 1e-9)) printf("#   first derivative %d of %s = %s\n", (int)which, everything[k], TesExprText(d1));
-      if (!TES_CHECK_AT_MOST(worst2, 1e-5)) printf("#   second derivative %d of %s = %s\n", (int)which, everything[k], TesExprText(d2));
-      PetscCall(TesExprDestroy(&d1));
-      PetscCall(TesExprDestroy(&d2));
-    }
-    PetscCall(TesExprDestroy(&e));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode DerivativesHaveTheirClosedForms(void)
-{
-  static const struct {
-    const char *text, *derivative;
-  } cases[] = {{"x^2", "2*x"},
-               {"x^3", "3*x^2"},
-               {"5*x + y", "5"},
-               {"y", "0"},
-               {"sin(100*x)", "100*cos(100*x)"},
-               {"exp(-3*x)", "-3*exp(-3*x)"},
-               {"log(x)", "1/x"},
-               {"1/x", "-(1/x/x)"},
-               {"x*x", "2*x"},
-               {"-x", "-1"},
-               {"y*x - x*y", "0"},
-               {"sin(100*x)*sin(100*y)", "100*cos(100*x)*sin(100*y)"},
-               {"cos(-2*x)", "-2*sin(2*x)"},
-               {"x/4", "0.25"},
-               {"x^y", "y*x^(y - 1)"},
-               {"y^x", "y^x*log(y)"}};
-
-  PetscFunctionBegin;
-  for (size_t k = 0; k < PETSC_STATIC_ARRAY_LENGTH(cases); k++) {
-    TesExpr e = Parsed(cases[k].text), d;
-
-    PetscCall(TesExprDerivative(e, 0, &d));
-    TES_CHECK_TEXT(TesExprText(d), cases[k].derivative);
-    PetscCall(TesExprDestroy(&d));
-    PetscCall(TesExprDestroy(&e));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode LaplacianOfAModeIsAMultipleOfTheMode(void)
-{
-  TesExpr   u = Parsed("sin(100*x)*sin(100*y)"), d, xx, yy, laplacian, beyond;
-  PetscReal worst = 0;
-
-  PetscFunctionBegin;
-  PetscCall(TesExprDerivative(u, 0, &d));
-  PetscCall(TesExprDerivative(d, 0, &xx));
-  PetscCall(TesExprDestroy(&d));
-  PetscCall(TesExprDerivative(u, 1, &d));
-  PetscCall(TesExprDerivative(d, 1, &yy));
-  PetscCall(TesExprDestroy(&d));
-  PetscCall(TesExprCombine('+', xx, yy, &laplacian));
-  TES_CHECK_TEXT(TesExprText(laplacian), "-20000*sin(100*x)*sin(100*y)");
-  for (PetscInt i = 0; i < 100; i++) {
-    PetscReal v[3];
-
-    Point(i, v);
-    worst = PetscMax(worst, PetscAbsReal(TesExprEvaluate(laplacian, v) + 20000 * (sin(100 * v[0]) * sin(100 * v[1]))));
-  }
-  TES_CHECK_AT_MOST(worst / 20000, EPS);
-  /* the trace on x = 0 */
-  PetscCall(TesExprConstant(0, "x y z", &d));
-  PetscCall(TesExprSubstitute(u, 0, d, &beyond));
-  TES_CHECK_TEXT(TesExprText(beyond), "0");
-  TES_CHECK(!TesExprUses(beyond, 1));
-  PetscCall(TesExprDestroy(&d));
-  PetscCall(TesExprDestroy(&beyond));
-  PetscCall(TesExprDestroy(&xx));
-  PetscCall(TesExprDestroy(&yy));
-  PetscCall(TesExprDestroy(&laplacian));
-  PetscCall(TesExprDestroy(&u));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -238,234 +97,6 @@ static PetscErrorCode CombinationsAreTheOperationsOfNumbers(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode CheckReadsBack(TesExpr e)
-{
-  TesExpr     again;
-  const char *text = TesExprText(e);
-
-  PetscFunctionBegin;
-  again = Parsed(text);
-  TES_CHECK_TEXT(TesExprText(again), text);
-  for (PetscInt i = 0; i < 5; i++) {
-    PetscReal v[3], p, q;
-
-    Point(i, v);
-    p = TesExprEvaluate(e, v);
-    q = TesExprEvaluate(again, v);
-    if (!TES_CHECK(!memcmp(&p, &q, sizeof p) || (isnan(p) && isnan(q)))) printf("#   %.17g and %.17g: %s\n", p, q, text);
-  }
-  PetscCall(TesExprDestroy(&again));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode TextReadsBackToTheSameBits(void)
-{
-  static const char *const tricky[] = {"x - (y - z)", "x - (y + z)", "x/(y*z)", "x/(y/z)", "(x^y)^z", "x^y^z", "(-x)^y", "(-2)^x", "x^(-y)", "2^(-3.5*x)", "-(x + y)", "-(x*y)*z", "1e300*x*1e300*y",
-                                       "1e-200*x*(1e-200*y)", "0.1*x*0.3*y/7", "1/0 + x", "0/0*x", "-3/x", "x/-3", "-x/3", "(x - y)*-2", "pi*pi*x", "3*(x + y)*2", "x - -2", "-x - y", "min(x, -y)", "0.1 + 0.2 - x"};
-
-  PetscFunctionBegin;
-  for (size_t k = 0; k < PETSC_STATIC_ARRAY_LENGTH(tricky); k++) {
-    TesExpr e = Parsed(tricky[k]);
-
-    PetscCall(CheckReadsBack(e));
-    PetscCall(TesExprDestroy(&e));
-  }
-  for (size_t k = 0; k < PETSC_STATIC_ARRAY_LENGTH(everything); k++) {
-    TesExpr e = Parsed(everything[k]), d, dd;
-
-    PetscCall(TesExprDerivative(e, 0, &d));
-    PetscCall(TesExprDerivative(d, 1, &dd));
-    PetscCall(CheckReadsBack(e));
-    PetscCall(CheckReadsBack(d));
-    PetscCall(CheckReadsBack(dd));
-    PetscCall(TesExprDestroy(&e));
-    PetscCall(TesExprDestroy(&d));
-    PetscCall(TesExprDestroy(&dd));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* A random expression: its text, and at one point its value with a bound of the rounding errors, both found without TesExpr. */
-typedef struct {
-  PetscReal value, error;
-} Bounded;
-
-static void Compose(char text[], size_t size, const char format[], ...)
-{
-  va_list arguments;
-
-  va_start(arguments, format);
-  vsnprintf(text, size, format, arguments);
-  va_end(arguments);
-}
-
-static Bounded RandomText(PetscInt sample, PetscInt *draw, int depth, const PetscReal v[3], char *text, size_t size)
-{
-  static const PetscReal numbers[] = {0, 1, 2, 0.5, 3, 0.1, 4, 7};
-  char                   left[4000], right[4000];
-  PetscReal              u[2];
-  Bounded                a, b, r;
-  int                    kind;
-
-  TesRandomUniform(11, TES_STREAM_TEST, (uint32_t)sample, (uint32_t)(*draw)++, 0, u);
-  kind = (int)(u[0] * (depth > 0 ? 14 : 4));
-  if (kind < 2) {
-    int k = (int)(u[1] * 8);
-
-    Compose(text, size, "%g", (double)numbers[k]);
-    return (Bounded){numbers[k], 0};
-  }
-  if (kind < 4) {
-    int k = (int)(u[1] * 3);
-
-    Compose(text, size, "%c", "xyz"[k]);
-    return (Bounded){v[k], 0};
-  }
-  a = RandomText(sample, draw, depth - 1, v, left, sizeof left);
-  if (kind == 4) {
-    Compose(text, size, "-(%s)", left);
-    return (Bounded){-a.value, a.error};
-  }
-  if (kind == 5) {
-    Compose(text, size, "%s(%s)", u[1] < 0.5 ? "sin" : "cos", left);
-    return (Bounded){u[1] < 0.5 ? sin(a.value) : cos(a.value), a.error + EPS};
-  }
-  if (kind == 6) {
-    int n = (int)(u[1] * 4);
-
-    Compose(text, size, "(%s)^%d", left, n);
-    r = (Bounded){1, 0};
-    for (int i = 0; i < n; i++) r = (Bounded){r.value * a.value, PetscAbsReal(r.value) * a.error + PetscAbsReal(a.value) * r.error + a.error * r.error + EPS * PetscAbsReal(r.value * a.value)};
-    return r;
-  }
-  b = RandomText(sample, draw, depth - 1, v, right, sizeof right);
-  switch (kind % 4) {
-  case 0:
-    Compose(text, size, "((%s)+(%s))", left, right);
-    r = (Bounded){a.value + b.value, a.error + b.error};
-    break;
-  case 1:
-    Compose(text, size, "((%s)-(%s))", left, right);
-    r = (Bounded){a.value - b.value, a.error + b.error};
-    break;
-  case 2:
-    Compose(text, size, "(%s)*(%s)", left, right);
-    r = (Bounded){a.value * b.value, PetscAbsReal(a.value) * b.error + PetscAbsReal(b.value) * a.error + a.error * b.error};
-    break;
-  default:
-    Compose(text, size, "((%s)/(%s))", left, right);
-    r = (Bounded){a.value / b.value, PETSC_MAX_REAL};
-    if (b.error < 1e-3 * PetscAbsReal(b.value)) r.error = 1.01 * (a.error + PetscAbsReal(r.value) * b.error) / PetscAbsReal(b.value);
-    break;
-  }
-  r.error += EPS * PetscAbsReal(r.value);
-  return r;
-}
-
-static PetscErrorCode RandomExpressionsKeepTheirValues(void)
-{
-  PetscReal worst = 0;
-  PetscInt  compared = 0;
-
-  PetscFunctionBegin;
-  for (PetscInt sample = 0; sample < 5000; sample++) {
-    char      text[4000];
-    PetscReal v[3], ratio;
-    PetscInt  draw = 0;
-    Bounded   want;
-    TesExpr   e, d;
-
-    Point(sample, v);
-    want = RandomText(sample, &draw, 5, v, text, sizeof text);
-    if (strlen(text) > 2000) continue;
-    e = Parsed(text);
-    if (!e) continue;
-    PetscCall(CheckReadsBack(e));
-    PetscCall(TesExprDerivative(e, 0, &d));
-    PetscCall(CheckReadsBack(d));
-    if (isfinite(want.value) && want.error < 1e-6 * PetscMax(1, PetscAbsReal(want.value))) {
-      ratio = PetscAbsReal(TesExprEvaluate(e, v) - want.value) / (want.error + EPS * PetscAbsReal(want.value) + PETSC_MACHINE_EPSILON);
-      if (!(ratio <= 8)) printf("#   %.17g, wanted %.17g: %s = %s\n", TesExprEvaluate(e, v), want.value, text, TesExprText(e));
-      worst = PetscMax(worst, ratio);
-      compared++;
-    }
-    PetscCall(TesExprDestroy(&d));
-    PetscCall(TesExprDestroy(&e));
-  }
-  printf("# %d random expressions, largest error %.2f of the bound\n", (int)compared, (double)worst);
-  TES_CHECK_AT_LEAST(compared, 1500);
-  TES_CHECK_AT_MOST(worst, 8); /* merging constants changes the order of a few roundings, not their size */
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode ManyPointsGiveTheBitsOfOnePoint(void)
-{
-  enum { N = 1700 }; /* several blocks and a remainder */
-  PetscReal       *x, *y, *all, *parts, one = 0.3;
-  const PetscReal *v[3], *w[3];
-  const PetscInt   stride[3] = {1, 0, 0};
-  PetscInt         wrong = 0, wrong_row = 0, wrong_parts = 0;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc4(N, &x, N, &y, N, &all, N, &parts));
-  for (PetscInt i = 0; i < N; i++) {
-    PetscReal p[3];
-
-    Point(i, p);
-    x[i] = p[0];
-    y[i] = p[1];
-  }
-  v[0] = w[0] = x;
-  v[1] = y;
-  w[1] = &one;
-  v[2] = w[2] = NULL;
-  for (size_t k = 0; k < PETSC_STATIC_ARRAY_LENGTH(everything); k++) {
-    TesExpr e = Parsed(everything[k]);
-
-    PetscCall(TesExprEvaluateMany(e, N, v, NULL, all));
-    for (PetscInt i = 0; i < N; i++) {
-      const PetscReal p[3] = {x[i], y[i], 0}, want = TesExprEvaluate(e, p);
-
-      if (memcmp(&want, &all[i], sizeof want)) wrong++;
-    }
-    for (PetscInt i = 0, m = 1; i < N; i += m, m = m * 3 % 701 + 1) {
-      const PetscReal *at[3] = {x + i, y + i, NULL};
-
-      PetscCall(TesExprEvaluateMany(e, PetscMin(m, N - i), at, NULL, parts + i));
-    }
-    if (memcmp(all, parts, sizeof(PetscReal) * N)) wrong_parts++;
-    PetscCall(TesExprEvaluateMany(e, N, w, stride, all));
-    for (PetscInt i = 0; i < N; i++) {
-      const PetscReal p[3] = {x[i], one, 0}, want = TesExprEvaluate(e, p);
-
-      if (memcmp(&want, &all[i], sizeof want)) wrong_row++;
-    }
-    PetscCall(TesExprDestroy(&e));
-  }
-  TES_CHECK_INT(wrong, 0);
-  TES_CHECK_INT(wrong_parts, 0);
-  TES_CHECK_INT(wrong_row, 0);
-  { /* in place, a plain variable, a constant, and a variable without values */
-    TesExpr e = Parsed("x*x + 1"), variable = Parsed("y"), constant = Parsed("2 + 3");
-
-    memcpy(parts, x, sizeof(PetscReal) * N);
-    v[0] = parts;
-    PetscCall(TesExprEvaluateMany(e, N, v, NULL, parts));
-    TES_CHECK_NEAR(parts[N - 1], x[N - 1] * x[N - 1] + 1, 0);
-    PetscCall(TesExprEvaluateMany(variable, N, v, NULL, all));
-    TES_CHECK(!memcmp(all, y, sizeof(PetscReal) * N));
-    PetscCall(TesExprEvaluateMany(constant, N, NULL, NULL, all));
-    TES_CHECK_NEAR(all[N - 1], 5, 0);
-    v[0] = NULL;
-    TES_CHECK_FAILS(TesExprEvaluateMany(e, N, v, NULL, all), PETSC_ERR_ARG_NULL);
-    PetscCall(TesExprDestroy(&e));
-    PetscCall(TesExprDestroy(&variable));
-    PetscCall(TesExprDestroy(&constant));
-  }
-  PetscCall(PetscFree4(x, y, all, parts));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode MistakesAreNamedWithTheirColumn(void)
 {
   static const struct {
@@ -496,8 +127,9 @@ static PetscErrorCode MistakesAreNamedWithTheirColumn(void)
                {"1e999", 0, "this number is too large"},
                {"0x10", 0, "this is not a decimal number"},
                {"x # y", 2, "found `#` where an operator is expected"},
-               {"\xcf\x80*x", 0, "unexpected character (byte 0xcf)"},
-               {"x\xc2\xb7y", 1, "unexpected character (byte 0xc2)"},
+               {"\xcf\x80*x", 0, "unexpected character `\xcf\x80`: expressions are plain ASCII"},
+               {"x\xc2\xb7y", 1, "unexpected character `\xc2\xb7`"},
+               {"x\xc2y", 1, "unexpected character (byte 0xc2)"},
                {"()", 1, "found `)` where a number"},
                {"sin()", 4, "found `)` where a number"},
                {"max(x,)", 6, "found `)` where a number"},
@@ -606,49 +238,13 @@ static PetscErrorCode RepeatedSquaringOfSumsStaysSmall(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode EvaluationCostsLittleMoreThanTheSines(void)
-{
-  enum { N = 200000 };
-  PetscReal       *x, *r, sines = 1e9, ours = 1e9;
-  const PetscReal *v[3];
-  TesExpr          e = Parsed("3*sin(100*x)^2*sin(100*y) - sin(100*x) + 2");
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc2(N, &x, N, &r));
-  for (PetscInt i = 0; i < N; i++) x[i] = 6.0 * (PetscReal)i / N;
-  v[0] = v[1] = x;
-  v[2] = NULL;
-  for (int repeat = 0; repeat < 5; repeat++) {
-    PetscReal t = TesNow();
-
-    for (PetscInt i = 0; i < N; i++) r[i] = sin(100 * x[i]) + sin(100 * x[N - 1 - i]);
-    sines = PetscMin(sines, TesNow() - t);
-    t     = TesNow();
-    PetscCall(TesExprEvaluateMany(e, N, v, NULL, r));
-    ours = PetscMin(ours, TesNow() - t);
-  }
-  /* sin(100*x) occurs twice and is worked out once: two sines a point. In quiet 1.0-1.3; the bound leaves room for a busy machine */
-  printf("# %d points: %.1f ns a point, plain loop over the two sines %.1f ns\n", N, ours / N * 1e9, sines / N * 1e9);
-  TES_CHECK_AT_MOST(ours / sines, 3);
-  PetscCall(PetscFree2(x, r));
-  PetscCall(TesExprDestroy(&e));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static const TesTest tests[] = {
   TES_TEST(ValuesAreThoseOfTheCLibrary),
-  TES_TEST(DerivativesAgreeWithCentralDifferences),
-  TES_TEST(DerivativesHaveTheirClosedForms),
-  TES_TEST(LaplacianOfAModeIsAMultipleOfTheMode),
   TES_TEST(SubstitutionIsComposition),
   TES_TEST(CombinationsAreTheOperationsOfNumbers),
-  TES_TEST(TextReadsBackToTheSameBits),
-  TES_TEST(RandomExpressionsKeepTheirValues),
-  TES_TEST(ManyPointsGiveTheBitsOfOnePoint),
   TES_TEST(MistakesAreNamedWithTheirColumn),
   TES_TEST(DeepNestingIsAMessageAndLongSumsAreNot),
   TES_TEST(RepeatedSquaringOfSumsStaysSmall),
-  TES_TEST(EvaluationCostsLittleMoreThanTheSines),
   TES_TESTS_END,
 };
 TES_TEST_MAIN(tests)

@@ -293,6 +293,23 @@ static PetscErrorCode ShortLinesAreTheDirectSumWhateverTheirCompany(void)
     }
     TES_CHECK_AT_MOST(worst, 32 * EPS * sqrt((PetscReal)n));
     TES_CHECK_INT(differ, 0);
+    {
+      PetscReal *back, size = 0;
+
+      PetscCall(PetscMalloc1(count * n, &back));
+      for (PetscInt64 l = 0; l < count; l++) { /* imaginary parts that cannot be there do not count */
+        out[l * 2 * half + 1] = 3;
+        if (n % 2 == 0) out[(l + 1) * 2 * half - 1] = -5;
+      }
+      PetscCall(TesLineRFFTBackward(n, count, out, back));
+      worst = 0;
+      for (PetscInt64 i = 0; i < count * n; i++) {
+        worst = PetscMax(worst, PetscAbsReal(back[i] / (PetscReal)n - in[i]));
+        size  = PetscMax(size, PetscAbsReal(in[i]));
+      }
+      TES_CHECK_AT_MOST(worst, 8 * EPS * size * (1 + log2((PetscReal)n)));
+      PetscCall(PetscFree(back));
+    }
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -49,24 +49,32 @@ static PetscErrorCode SumIsTheFixedTreeForEveryRankCount(void)
 
 static PetscErrorCode WideSumsAreTheSameTree(void)
 {
-  TesPartition part;
-  PetscInt     width = 257;
-  PetscReal   *leaf, *sum;
+  static const PetscInt widths[] = {257, 4096, 10007}; /* joined on one rank, and by slices of the columns */
 
   PetscFunctionBegin;
-  PetscCall(TesPartitionCreate(PETSC_COMM_WORLD, 29, 2, &part));
-  PetscCall(PetscMalloc2(part.n_units_local * width + 1, &leaf, width, &sum));
-  for (PetscInt64 u = 0; u < part.n_units_local; u++)
-    for (PetscInt i = 0; i < width; i++) leaf[u * width + i] = Value((part.first_unit + u) * width + i);
-  PetscCall(TesSumOrderedUnits(PETSC_COMM_WORLD, &part, width, leaf, sum));
-  for (PetscInt i = 0; i < width; i += 16) {
-    PetscReal column[15], want;
+  for (PetscInt w = 0; w < 3; w++) {
+    for (PetscInt64 units = 1; units <= 15; units += 7) { /* also fewer units than ranks */
+      const PetscInt width = widths[w];
+      TesPartition   part;
+      PetscReal     *leaf, *sum;
+      PetscInt64     span = 1;
 
-    for (PetscInt64 u = 0; u < 15; u++) column[u] = Value(u * width + i);
-    want = Walk(column, 15, 0, 16);
-    TES_CHECK(!memcmp(&sum[i], &want, sizeof want));
+      PetscCall(TesPartitionCreate(PETSC_COMM_WORLD, 2 * units - 1, 2, &part));
+      PetscCall(PetscMalloc2(part.n_units_local * width + 1, &leaf, width, &sum));
+      for (PetscInt64 u = 0; u < part.n_units_local; u++)
+        for (PetscInt i = 0; i < width; i++) leaf[u * width + i] = Value((part.first_unit + u) * width + i);
+      PetscCall(TesSumOrderedUnits(PETSC_COMM_WORLD, &part, width, leaf, sum));
+      while (span < units) span *= 2;
+      for (PetscInt i = 0; i < width; i += 16) {
+        PetscReal column[15], want;
+
+        for (PetscInt64 u = 0; u < units; u++) column[u] = Value(u * width + i);
+        want = Walk(column, units, 0, span);
+        TES_CHECK(!memcmp(&sum[i], &want, sizeof want));
+      }
+      PetscCall(PetscFree2(leaf, sum));
+    }
   }
-  PetscCall(PetscFree2(leaf, sum));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -42,10 +42,21 @@ static void FindRequired(const GpPde *gp, TesFigureNote *note)
   }
 }
 
-/* u and, against a known solution, the error, on the test points */
-static PetscErrorCode ReportFields(GpPde *gp, TesReport report)
+PetscInt GpTestPoints(const GpPde *gp)
 {
-  const PetscInt test = gp->output.test_points.word >= 0 ? (gp->dim == 3 ? 65 : 300) : gp->output.test_points.value;
+  return gp->output.test_points.word >= 0 ? (gp->dim == 3 ? 65 : 300) : gp->output.test_points.value;
+}
+
+static PetscErrorCode BestValues(GpPde *gp, const GpPointSet *set, PetscReal *u)
+{
+  PetscFunctionBegin;
+  PetscCall(GpSolutionValues(gp, &gp->best, set, u));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpReportFields(GpPde *gp, TesReport report, PetscErrorCode (*values)(GpPde *gp, const GpPointSet *set, PetscReal *u))
+{
+  const PetscInt test = GpTestPoints(gp);
   TesGridSpec    spec = {.dim = gp->dim, .unit = gp->dim == 1 ? GP_UNIT_1D : GP_UNIT};
   GpPointSet     set;
   PetscReal     *x[GP_DIM] = {NULL}, *u, *e, size, error, largest;
@@ -66,7 +77,7 @@ static PetscErrorCode ReportFields(GpPde *gp, TesReport report)
   PetscCall(TesFieldCreate(gp->test_grid, "u", &gp->u_field));
   PetscCall(TesFieldSetAttributes(gp->u_field, "1", "solution"));
   PetscCall(TesFieldGetArray(gp->u_field, &u));
-  PetscCall(GpSolutionValues(gp, &gp->best, &set, u));
+  PetscCall(values(gp, &set, u));
   PetscCall(TesReportField(report, gp->u_field, 0));
   if (gp->truth) {
     PetscCall(TesFieldCreate(gp->test_grid, "error", &gp->error_field));
@@ -76,6 +87,12 @@ static PetscErrorCode ReportFields(GpPde *gp, TesReport report)
     PetscCall(TesFieldNormMax(gp->error_field, &largest));
     PetscCall(GpMeanSquare(gp, &set, e, &size));
     for (PetscInt64 i = 0; i < set.n_local; i++) e[i] = u[i] - e[i];
+    if (gp->singular) { /* a constant is free: the error is taken without it */
+      PetscReal mean;
+
+      PetscCall(GpMean(gp, &set, e, &mean));
+      for (PetscInt64 i = 0; i < set.n_local; i++) e[i] -= mean;
+    }
     PetscCall(GpMeanSquare(gp, &set, e, &error));
     PetscCall(TesFieldRestoreArray(gp->error_field, &e));
     PetscCall(TesReportField(report, gp->error_field, largest));
@@ -89,7 +106,7 @@ static PetscErrorCode ReportFields(GpPde *gp, TesReport report)
 }
 
 /* An array of the result; the report borrows it until the problem is destroyed. */
-static PetscErrorCode ReportColumn(GpPde *gp, TesReport report, const char name[], PetscInt64 n, const PetscReal *first, PetscInt stride, const char unit[], const char long_name[], PetscReal scale)
+PetscErrorCode GpReportColumn(GpPde *gp, TesReport report, const char name[], PetscInt64 n, const PetscReal *first, PetscInt stride, const char unit[], const char long_name[], PetscReal scale)
 {
   TesStateItem item = {.name = name, .type = TES_F64, .n_axes = 1, .shape = {n}, .unit = unit, .long_name = long_name};
   PetscReal   *column;
@@ -108,7 +125,7 @@ static PetscErrorCode ReportSpectrum(GpPde *gp, TesReport report, PetscInt d, Pe
 {
   const GpSpectrum *spectrum = &gp->best_spectra[d];
   const PetscReal   step     = 2 * PETSC_PI / ((PetscReal)PetscMax(spectrum->extension, 1) * gp->length[d]), h = gp->length[d] / (PetscReal)(gp->n[d] - 1);
-  PetscReal        *omega, *mu, top = 0, energy = 0, near = 0;
+  PetscReal        *omega, *mu, top = 0, energy = 0, near = 0; /* of a periodic box h is a little too large: the upper end is no node */
   char              name[64];
 
   PetscFunctionBegin;
@@ -124,11 +141,11 @@ static PetscErrorCode ReportSpectrum(GpPde *gp, TesReport report, PetscInt d, Pe
   PetscCall(TesReportInt(report, name, spectrum->n, &(TesFigureNote){.help = "frequencies in the dictionary"}));
   if (spectrum->n > 0) {
     PetscCall(PetscSNPrintf(name, sizeof(name), "spectrum/%c/omega", "xyz"[d]));
-    PetscCall(ReportColumn(gp, report, name, spectrum->n, omega, 1, "rad/length", "angular frequency omega", 0));
+    PetscCall(GpReportColumn(gp, report, name, spectrum->n, omega, 1, "rad/length", "angular frequency omega", 0));
     PetscCall(PetscSNPrintf(name, sizeof(name), "spectrum/%c/mu", "xyz"[d]));
-    PetscCall(ReportColumn(gp, report, name, spectrum->n, mu, 1, "cycles/length", "frequency mu = omega / 2 pi", 0));
+    PetscCall(GpReportColumn(gp, report, name, spectrum->n, mu, 1, "cycles/length", "frequency mu = omega / 2 pi", 0));
     PetscCall(PetscSNPrintf(name, sizeof(name), "spectrum/%c/weight", "xyz"[d]));
-    PetscCall(ReportColumn(gp, report, name, spectrum->n, spectrum->s, 1, "1", "identified variance, largest 1", 1));
+    PetscCall(GpReportColumn(gp, report, name, spectrum->n, spectrum->s, 1, "1", "identified variance, largest 1", 1));
   }
   if (top > 0 && spectrum->mode == GP_IDENTIFIED) {
     *per_wavelength = PetscMin(*per_wavelength, 2 * PETSC_PI / (top * h));
@@ -146,27 +163,26 @@ static PetscErrorCode ReportTables(GpPde *gp, TesReport report)
   GpAttempt       *attempts = GpRefineAttempts(gp, &n);
   const PetscInt64 newton   = gp->n_newton / GP_NEWTON_WIDTH;
   TesStateItem     table    = {.name = "attempts/table", .type = TES_F64, .n_axes = 2, .shape = {n, GP_ATTEMPT_WIDTH}, .data = gp->attempts,
-                               .long_name = "spectrum (0 polynomials, 1 identified, 2 flat, 3 screened), extension, pass, background, unknowns, Newton iterations, bound, residual, boundary error, chosen"};
+                               .long_name = "spectrum (0 polynomials, 1 identified, 2 flat, 3 screened, 4 periodic), extension, pass, background, unknowns, Newton iterations, bound, residual, boundary error, chosen"};
 
   PetscFunctionBegin;
   attempts[gp->best_row].chosen = 1;
   PetscCall(TesReportArray(report, &table, 1));
-  PetscCall(ReportColumn(gp, report, "attempts/number", n, NULL, 0, "1", "attempt", 0));
-  PetscCall(ReportColumn(gp, report, "attempts/bound", n, &attempts[0].bound, GP_ATTEMPT_WIDTH, "1", "relative error bound (1e300: not converged)", 1));
+  PetscCall(GpReportColumn(gp, report, "attempts/number", n, NULL, 0, "1", "attempt", 0));
+  PetscCall(GpReportColumn(gp, report, "attempts/bound", n, &attempts[0].bound, GP_ATTEMPT_WIDTH, "1", "relative error bound (1e300: not converged)", 1));
   if (newton > 0) {
     const GpNewtonRow *rows = (const GpNewtonRow *)gp->newton_rows;
 
-    PetscCall(ReportColumn(gp, report, "newton/iteration", newton, &rows[0].iteration, GP_NEWTON_WIDTH, "1", "iteration within its attempt", 0));
-    PetscCall(ReportColumn(gp, report, "newton/update", newton, &rows[0].update, GP_NEWTON_WIDTH, "1", "relative size of the update", 1));
-    PetscCall(ReportColumn(gp, report, "newton/residual", newton, &rows[0].residual, GP_NEWTON_WIDTH, "1", "norm of the projected residual after the iteration", 1));
-    PetscCall(ReportColumn(gp, report, "newton/gmres", newton, &rows[0].gmres, GP_NEWTON_WIDTH, "1", "GMRES iterations", 0));
+    PetscCall(GpReportColumn(gp, report, "newton/iteration", newton, &rows[0].iteration, GP_NEWTON_WIDTH, "1", "iteration within its attempt", 0));
+    PetscCall(GpReportColumn(gp, report, "newton/update", newton, &rows[0].update, GP_NEWTON_WIDTH, "1", "relative size of the update", 1));
+    PetscCall(GpReportColumn(gp, report, "newton/residual", newton, &rows[0].residual, GP_NEWTON_WIDTH, "1", "norm of the projected residual after the iteration", 1));
+    PetscCall(GpReportColumn(gp, report, "newton/gmres", newton, &rows[0].gmres, GP_NEWTON_WIDTH, "1", "GMRES iterations", 0));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpFinish(TesProblem problem, TesReport report)
+PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
 {
-  GpPde           *gp = TesProblemCtx(problem);
   const GpAttempt *best;
   GpProjected      projected = {0};
   GpBound          bound;
@@ -175,15 +191,17 @@ PetscErrorCode GpFinish(TesProblem problem, TesReport report)
   PetscInt         n;
 
   PetscFunctionBegin;
+  (void)problem;
   PetscCheck(gp->has_best, gp->comm, TES_ERR_NUMBERS,
              "no attempt converged within solver.max_newton = %" PetscInt_FMT " Newton iterations: raise it, add points, or approach the equation by continuation in its reaction", gp->solver.max_newton);
   PetscCall(GpRefineBest(gp));
   best = GpRefineAttempts(gp, &n) + gp->best_row;
   PetscCall(GpProjectedCreate(gp, &gp->best, &projected));
   PetscCall(GpBoundCompute(gp, &gp->best, &projected, &bound));
-  PetscCall(GpProjectedDestroy(&projected));
   failed = best->bound > UNRESOLVED ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(ReportFields(gp, report));
+  PetscCall(GpReportFields(gp, report, BestValues));
+  PetscCall(GpReportPosterior(gp, &projected, bound.residual, report));
+  PetscCall(GpProjectedDestroy(&projected));
   PetscCall(TesReportReal(report, "residual", bound.source > 0 ? bound.residual / bound.source : bound.residual,
                           &(TesFigureNote){.unit = "1", .help = gp->f_middle ? "rms of the equation's residual between the nodes / rms(f)" : "rms of the equation's residual at the nodes / rms(f)",
                                            .certified = PETSC_TRUE, .scale = 1}));
@@ -195,7 +213,7 @@ PetscErrorCode GpFinish(TesProblem problem, TesReport report)
   PetscCall(TesReportInt(report, "background", (PetscInt64)best->background, &(TesFigureNote){.help = "polynomials beside the waves"}));
   PetscCall(TesReportInt(report, "unknowns", (PetscInt64)best->unknowns, &(TesFigureNote){.help = "size of the core"}));
   PetscCall(TesReportInt(report, "attempts", n, &(TesFigureNote){.help = "solves that the refine loop made"}));
-  if (gp->eq->nonlinear) PetscCall(TesReportInt(report, "newton_iterations", (PetscInt64)best->newton, &(TesFigureNote){.help = "of the chosen attempt"}));
+  if (gp->remainder) PetscCall(TesReportInt(report, "newton_iterations", (PetscInt64)best->newton, &(TesFigureNote){.help = "of the chosen attempt"}));
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(ReportSpectrum(gp, report, d, &per_wavelength));
   if (per_wavelength < PETSC_MAX_REAL)
     PetscCall(TesReportReal(report, "points_per_wavelength", per_wavelength, &(TesFigureNote){.unit = "1", .help = "of the highest frequency with an amplitude above 1e-3"}));
@@ -216,6 +234,7 @@ PetscErrorCode GpReportDestroy(GpPde *gp)
   gp->n_columns = 0;
   PetscCall(TesFieldDestroy(&gp->u_field));
   PetscCall(TesFieldDestroy(&gp->error_field));
+  PetscCall(TesFieldDestroy(&gp->sd_field));
   PetscCall(TesGridDestroy(&gp->test_grid));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

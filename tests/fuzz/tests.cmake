@@ -1,0 +1,23 @@
+# Fuzz targets. Here they are replayed on their corpus (label fault); fuzz.sh builds them with clang and libFuzzer (TES_FUZZ) and searches on.
+set(TES_FUZZ_DECK_CORPUS ${CMAKE_CURRENT_LIST_DIR}/corpus/deck ${PROJECT_SOURCE_DIR}/tests/bad_decks ${PROJECT_SOURCE_DIR}/tests/kinds/heat)
+file(GLOB TES_FUZZ_SHIPPED LIST_DIRECTORIES true ${PROJECT_SOURCE_DIR}/input_decks/*)
+list(APPEND TES_FUZZ_DECK_CORPUS ${TES_FUZZ_SHIPPED})
+
+function(tes_fuzz name)
+  add_executable(fuzz_${name} fuzz/fuzz_${name}.c fuzz/start.c)
+  target_link_libraries(fuzz_${name} PRIVATE $<TARGET_PROPERTY:tes_problems,INTERFACE_LINK_LIBRARIES> tes_driver tes_io tes_deck tes_core) # kinds call the driver
+  if(NOT name STREQUAL "expr" AND NOT name STREQUAL "file")
+    target_sources(fuzz_${name} PRIVATE fuzz/toy.c)
+  endif()
+  if(TES_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE fuzz/replay.c)
+    add_test(NAME fuzz/${name} COMMAND fuzz_${name} ${ARGN})
+    set_tests_properties(fuzz/${name} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT};OMPI_MCA_pml=ob1" TIMEOUT 60 LABELS fault)
+  endif()
+endfunction()
+tes_fuzz(deck ${TES_FUZZ_DECK_CORPUS})
+tes_fuzz(set ${CMAKE_CURRENT_LIST_DIR}/corpus/set)
+tes_fuzz(expr ${CMAKE_CURRENT_LIST_DIR}/corpus/expr)
+tes_fuzz(file ${CMAKE_CURRENT_LIST_DIR}/corpus/file)

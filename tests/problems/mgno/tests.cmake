@@ -1,0 +1,1 @@
+tes_add_test(problems/mgno/net RANKS 1 LABELS problem CALLS mgno)
