@@ -31,5 +31,5 @@ typedef struct {
 TES_KERNEL_DECLARE(Kernels, KernelsF64);
 TES_KERNEL_DECLARE(Kernels, KernelsF32);
 
-/* the table of a type for this CPU */
+/* the table of a type for this CPU; a tape asks once */
 const Kernels *KernelsFor(TesType type);
