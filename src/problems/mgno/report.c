@@ -1,5 +1,5 @@
 /* The end of a run: figures of the actions, arrays for the plots, the fields of a sample. */
-#include "mgno.h"
+#include "model.h"
 
 /* an array of the result; the report borrows it until the problem is destroyed */
 PetscErrorCode MgnoReportColumn(Mgno *m, TesReport report, const char name[], PetscInt64 n, const PetscReal *values, const char unit[], const char long_name[], PetscReal scale)
@@ -125,6 +125,9 @@ PetscErrorCode MgnoFinish(TesProblem problem, TesReport report)
 
   PetscFunctionBegin;
   if (MgnoDoes(m, MGNO_GENERATE)) PetscCall(ReportData(problem, report));
+  if (MgnoDoes(m, MGNO_TRAIN)) PetscCall(MgnoTrainReport(problem, report));
+  if (MgnoDoes(m, MGNO_EVALUATE)) PetscCall(MgnoEvaluateReport(problem, report));
+  if (m->network) PetscCall(MgnoModelReport(problem, report));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
