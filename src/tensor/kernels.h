@@ -27,10 +27,8 @@ typedef struct {
   void (*exp_shift)(PetscInt64 n, double scale, double shift, const void *x, void *y);
 } Kernels;
 
-extern const Kernels KernelsF64_baseline, KernelsF32_baseline;
-#if defined(__x86_64__)
-extern const Kernels KernelsF64_v3, KernelsF32_v3;
-#endif
+TES_KERNEL_DECLARE(Kernels, KernelsF64);
+TES_KERNEL_DECLARE(Kernels, KernelsF32);
 
 /* the table of a type for this CPU */
 const Kernels *KernelsFor(TesType type);

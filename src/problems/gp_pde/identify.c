@@ -7,9 +7,12 @@
    C. Broadband (GpIdentifyDense): no sparsification, extension 2, two dictionaries that the loop of refine.c compares by their error bounds: all bins below 0.6 of
    the highest with weight 1; or (Kaiser beta 20) all bins up to the highest one above 1e-8 of the peak, weighted by sqrt(amplitude).
 
+   Periodic dimensions need none of this: waves of the box itself (extension 1) whose Fourier coefficient is above 1e-15 of the largest.
+
    Everything here is replicated but the compression of the data (identify_data.c). Cost of an evidence iteration: one SVD of N x 2 candidates; a step does as many as
    fit in about FLOPS_PER_STEP. */
 #include "gp_pde.h"
+#include <tessera/fft.h>
 
 #define GUARD            1e-9
 #define ALL_BINS         400   /* without the screen when at most so many */
@@ -19,6 +22,7 @@
 #define SCREENED_BETA    20
 #define SCREENED_DROP    1e-8
 #define SCREENED_FLOOR   1e-13
+#define PERIODIC_DROP    1e-15
 
 PetscErrorCode GpSpectrumReset(GpSpectrum *spectrum)
 {
@@ -229,6 +233,45 @@ PetscErrorCode GpIdentifyStep(GpPde *gp, PetscInt d, PetscInt extension, PetscBo
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* No window and no padding: on a period the transform is exact. The highest wave on an even number of points has no sine and is left out. */
+static PetscErrorCode IdentifyPeriodic(GpPde *gp, PetscInt d, GpSpectrum *spectrum)
+{
+  const PetscInt n    = (PetscInt)gp->n[d];
+  const PetscInt bins = (n - 1) / 2 + 1;
+  PetscReal     *y, *line, *transform, *a, max = 0;
+  PetscInt       columns;
+
+  PetscFunctionBegin;
+  spectrum->extension  = 1;
+  spectrum->candidates = bins;
+  PetscCall(GpIdentifyData(gp, d, &columns, &y));
+  PetscCall(PetscMalloc3((size_t)n * (size_t)columns, &line, (size_t)(n / 2 + 1) * 2 * (size_t)columns, &transform, (size_t)bins, &a));
+  PetscCall(PetscArrayzero(a, (size_t)bins));
+  for (PetscInt i = 0; i < n; i++)
+    for (PetscInt c = 0; c < columns; c++) line[(size_t)c * (size_t)n + (size_t)i] = y[(size_t)i * (size_t)columns + (size_t)c];
+  PetscCall(TesLineRFFT(n, columns, line, transform));
+  for (PetscInt m = 0; m < bins; m++) {
+    for (PetscInt c = 0; c < columns; c++) {
+      const PetscReal *z = transform + 2 * ((size_t)c * (size_t)(n / 2 + 1) + (size_t)m);
+
+      a[m] += z[0] * z[0] + z[1] * z[1];
+    }
+    a[m] = PetscSqrtReal(a[m]);
+    max  = PetscMax(max, a[m]);
+  }
+  PetscCall(PetscMalloc1((size_t)bins, &spectrum->bin));
+  PetscCall(PetscMalloc1((size_t)bins, &spectrum->s));
+  for (PetscInt m = 0; m < bins; m++) {
+    if (m && !(a[m] > PERIODIC_DROP * max)) continue; /* the constant is always there */
+    spectrum->bin[spectrum->n] = m;
+    spectrum->s[spectrum->n++] = 1;
+  }
+  spectrum->n_s = spectrum->n;
+  PetscCall(PetscFree3(line, transform, a));
+  PetscCall(PetscFree(y));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode GpIdentifyDense(GpPde *gp, PetscInt d, GpSpectrumMode mode)
 {
   const PetscInt64 half     = DENSE_EXTENSION * (gp->n[d] - 1) / 2;
@@ -240,6 +283,10 @@ PetscErrorCode GpIdentifyDense(GpPde *gp, PetscInt d, GpSpectrumMode mode)
   PetscCall(GpSpectrumReset(spectrum));
   spectrum->mode = mode;
   if (mode == GP_POLYNOMIAL) PetscFunctionReturn(PETSC_SUCCESS);
+  if (mode == GP_PERIODIC) {
+    PetscCall(IdentifyPeriodic(gp, d, spectrum));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   spectrum->extension = DENSE_EXTENSION;
   if (mode == GP_SCREENED) {
     PetscInt   bins, columns;

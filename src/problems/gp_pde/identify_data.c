@@ -1,5 +1,7 @@
 /* The data in which the frequencies of one dimension are looked for.
 
+   The source is f; under a variable coefficient a it is f / a in the first pass, and in the second pass it is f - N(u_best).
+
    1-D: the source itself. More dimensions: the source unfolded along dimension d (one line along d per combination of the other indices), compressed to the left
    singular vectors of its leading singular values (at most 12, scaled by sigma/sigma_1, dropped below 1e-12 sigma_1), then the boundary traces
    that run along d, divided by (their common max|g|) sqrt(N_d); in 3-D the traces of the faces are compressed to at most 8 vectors in the same way.
@@ -123,29 +125,29 @@ static PetscErrorCode AddTraces(GpPde *gp, PetscInt d, Vectors *set)
     PetscInt64 n = 1;
 
     for (PetscInt i = 0; i < gp->dim; i++) n *= i == j ? 1 : gp->n[i];
-    for (PetscInt side = 0; side < 2 && j != d; side++)
-      for (PetscInt64 i = 0; i < n; i++) max = PetscMax(max, PetscAbsReal(gp->face[j][side][i]));
+    for (PetscInt k = 0; k < gp->n_trace[j] && j != d; k++)
+      for (PetscInt64 i = 0; i < n; i++) max = PetscMax(max, PetscAbsReal(gp->face[j][k][i]));
   }
   if (max == 0) PetscFunctionReturn(PETSC_SUCCESS);
   scale = 1 / (max * PetscSqrtReal((PetscReal)set->n));
   if (gp->dim == 2) {
-    for (PetscInt side = 0; side < 2; side++) PetscCall(VectorsAdd(set, gp->face[1 - d][side], 1, scale));
+    for (PetscInt k = 0; k < gp->n_trace[1 - d]; k++) PetscCall(VectorsAdd(set, gp->face[1 - d][k], 1, scale));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   { /* 3-D: the lines along d of the four faces that contain d, as the rows of one array; R first when it is tall */
     PetscInt   rows = 0, at = 0;
     PetscReal *lines, *r;
 
-    for (PetscInt j = 0; j < 3; j++) rows += j == d ? 0 : 2 * (PetscInt)gp->n[3 - d - j];
+    for (PetscInt j = 0; j < 3; j++) rows += j == d ? 0 : gp->n_trace[j] * (PetscInt)gp->n[3 - d - j];
     PetscCall(PetscMalloc2((size_t)rows * (size_t)set->n, &lines, (size_t)set->n * (size_t)set->n, &r));
     for (PetscInt j = 0; j < 3; j++) {
       const PetscInt   other = 3 - d - j;
       const PetscInt64 step_d = d < other ? 1 : gp->n[other], step_other = d < other ? gp->n[d] : 1;
 
       if (j == d) continue;
-      for (PetscInt side = 0; side < 2; side++)
+      for (PetscInt k = 0; k < gp->n_trace[j]; k++)
         for (PetscInt64 o = 0; o < gp->n[other]; o++, at++)
-          for (PetscInt64 i = 0; i < gp->n[d]; i++) lines[(size_t)at * (size_t)set->n + (size_t)i] = gp->face[j][side][o * step_other + i * step_d];
+          for (PetscInt64 i = 0; i < gp->n[d]; i++) lines[(size_t)at * (size_t)set->n + (size_t)i] = gp->face[j][k][o * step_other + i * step_d];
     }
     if (rows >= set->n) {
       PetscCall(TesQR(rows, set->n, lines, NULL, r));
@@ -158,7 +160,7 @@ static PetscErrorCode AddTraces(GpPde *gp, PetscInt d, Vectors *set)
 
 PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y)
 {
-  const PetscReal *f   = gp->pass == 2 ? gp->known : gp->f;
+  const PetscReal *f   = gp->pass == 2 || gp->coefficient ? gp->known : gp->f;
   Vectors          set = {.n = (PetscInt)gp->n[d], .capacity = MAX_SOURCE_VECTORS + MAX_FACE_VECTORS};
   PetscReal        mean, square = 0;
 

@@ -18,7 +18,7 @@ typedef struct {
   LbTerm  *term;      /* coefficients include 1/n of a mean */
   PetscInt n_sites;   /* entropy: sites of the subsystem */
   int     *site;
-  PetscBool complex;  /* two columns, _re and _im */
+  PetscBool two_parts;/* two columns, _re and _im */
 } LbObservable;
 
 typedef struct {
@@ -56,8 +56,10 @@ typedef struct {
   LbVec         x;
   LbFunctional *functional;  /* per observable */
   PetscReal    *values;      /* [n_columns] the last measured */
-  PetscReal     trace, purity;
+  PetscReal     trace, purity, smallest, top_population; /* of the last measurement */
 } LbDensity;
+
+PetscErrorCode LbStateNamed(TesProblem problem, LbDensity *density, const LbModel *model, const LbModelDeck *deck); /* what `initial` says; Collective on the world */
 
 struct Lindblad {
   LbModelDeck model_deck; /* first: its keys are those of the deck */
@@ -74,10 +76,9 @@ struct Lindblad {
   LbDensity       density;
   LbIntegrator    integrate;
   PetscReal       now;
-  PetscInt64      rows_done; /* rows of the series that were measured */
-  PetscReal       top_population;
-  char           *history;
-  PetscReal       figures[16];
+  PetscBool       warned;
+  PetscReal       integrator_state[2]; /* step, largest error: known to idle ranks too */
+  PetscInt64      counts[3];           /* steps accepted and rejected, applications */
 };
 
 PetscErrorCode LbDensityCheck(TesProblem problem, Lindblad *c, PetscBool *good);
@@ -86,6 +87,7 @@ PetscErrorCode LbDensityDestroy(Lindblad *c);
 PetscErrorCode LbDensityState(Lindblad *c, const char name[], LbVec *x, TesState state); /* a vector as an item of the state */
 PetscErrorCode LbDensityMeasure(Lindblad *c, const LbVec *x, PetscReal t);               /* all observables; Collective on the world */
 PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
+PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
 extern const LbSolver lb_density_evolve;

@@ -87,7 +87,6 @@ PetscErrorCode LbFunctionalDestroy(LbFunctional *f);
 PetscErrorCode LbStateProduct(const LbSpace *space, const LbModel *model, const LbComplex *const rho[], LbVec *x); /* tensor product of local matrices [d][d] */
 PetscErrorCode LbStateFromMatrix(const LbSpace *space, const LbModel *model, const LbComplex *rho, LbVec *x);      /* Hermitian [n][n], the same on every rank */
 PetscErrorCode LbStateMatrix(const LbSpace *space, const LbModel *model, const LbVec *x, int k, const int site[], LbComplex *rho); /* reduced matrix of some sites; Collective */
-PetscErrorCode LbStateNamed(TesProblem problem, const LbSpace *space, const LbModel *model, const LbModelDeck *deck, LbVec *x);    /* what `initial` of the deck says; Collective */
 PetscErrorCode LbStateProductOperator(const LbSpace *space, const LbModel *model, const LbProduct *p, LbComplex c, const LbVec *x, LbVec *re, LbVec *im); /* c P rho in two vectors */
 PetscErrorCode LbStateSandwich(const LbSpace *space, const LbModel *model, const LbProduct *p, const LbVec *x, LbVec *y);          /* P rho P+ */
 PetscErrorCode LbPurity(const LbSpace *space, const LbVec *x, PetscReal *purity);
