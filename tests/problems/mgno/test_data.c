@@ -228,7 +228,7 @@ static PetscErrorCode FlowsDecayAndConserve(void)
   TES_CHECK_AT_MOST(residual, 1e-14);
   m.data.viscosity = 0;
   for (int half = 0; half < 2; half++) { /* enstrophy of a flow of many waves: kept to the fourth order of the steps */
-    m.data.dt = half ? 0.01 : 0.02;
+    m.data.dt = half ? 0.02 : 0.04;
     for (PetscInt64 i = 0; i < m.points; i++) {
       const PetscReal s = 2 * PETSC_PI * (PetscReal)(i % 32) / 32, t = 2 * PETSC_PI * (PetscReal)(i / 32) / 32;
 
@@ -241,6 +241,7 @@ static PetscErrorCode FlowsDecayAndConserve(void)
       after += y[i] * y[i];
     }
     drift[half] = PetscAbsReal(after / before - 1);
+    PetscCall(PetscPrintf(PETSC_COMM_SELF, "# steps %g: enstrophy drifts by %.2e\n", (double)its, (double)drift[half]));
     TES_CHECK_AT_MOST(residual, 1e-14);
   }
   TES_CHECK_AT_MOST(drift[0], 1e-6);
