@@ -16,6 +16,8 @@ PetscInt64 MgnoActionSteps(const Mgno *m, PetscInt64 action)
   case MGNO_TRAIN: return MgnoTrainSteps(m);
   case MGNO_EVALUATE: return MgnoEvaluateSteps(m);
   case MGNO_PREDICT: return MgnoPredictSteps(m);
+  case MGNO_SOLVE: return MgnoSolveSteps(m);
+  case MGNO_ROLLOUT: return MgnoRolloutSteps(m);
   }
   return 0;
 }
@@ -40,12 +42,13 @@ void MgnoDerive(Mgno *m, PetscInt64 seed)
   m->samples   = (PetscInt64)m->data.train + m->data.validation + m->data.test;
   m->store     = m->data.store ? TES_F64 : TES_F32;
   m->data_seed = m->data.seed >= 0 ? m->data.seed : seed;
-  m->network   = (PetscBool)(MgnoDoes(m, MGNO_TRAIN) || MgnoDoes(m, MGNO_EVALUATE) || MgnoDoes(m, MGNO_PREDICT));
+  m->network   = (PetscBool)(MgnoDoes(m, MGNO_TRAIN) || MgnoDoes(m, MGNO_EVALUATE) || MgnoDoes(m, MGNO_PREDICT) || MgnoDoes(m, MGNO_SOLVE) || MgnoDoes(m, MGNO_ROLLOUT));
   if (m->train.cycle_beta1.n == 2) {
     m->train.schedule.cycle_beta1[0] = m->train.cycle_beta1.v[0];
     m->train.schedule.cycle_beta1[1] = m->train.cycle_beta1.v[1];
   }
   m->frames    = 1;
+  m->c_in      = m->data.family <= MGNO_TRIG && m->data.sources ? 2 : 1;
   m->c_out     = m->family && m->family->frames ? m->family->frames(m) : 1;
 }
 
@@ -82,9 +85,9 @@ static PetscErrorCode CheckData(TesProblem problem)
 static PetscErrorCode CheckNetwork(TesProblem problem)
 {
   Mgno         *m     = TesProblemCtx(problem);
-  MgnoDataShape shape = {.n = m->samples, .c_in = 1, .c_out = m->c_out};
+  MgnoDataShape shape = {.n = m->samples, .c_in = m->c_in, .c_out = m->c_out};
   PetscBool     there = PETSC_TRUE;
-  const PetscBool data = MgnoDoes(m, MGNO_TRAIN) || MgnoDoes(m, MGNO_EVALUATE) || !m->predict.file ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool data = MgnoDoes(m, MGNO_TRAIN) || MgnoDoes(m, MGNO_EVALUATE) || MgnoDoes(m, MGNO_SOLVE) || MgnoDoes(m, MGNO_ROLLOUT) || !m->predict.file ? PETSC_TRUE : PETSC_FALSE;
   char         *path, fault[2048];
 
   PetscFunctionBegin;
@@ -119,6 +122,17 @@ static PetscErrorCode CheckNetwork(TesProblem problem)
     PetscCall(TesDeckComplain(problem, "model.weights", "must name the result.h5 of a training run when `train` is not among the actions"));
   }
   if (MgnoDoes(m, MGNO_EVALUATE) && m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to evaluate"));
+  if (MgnoDoes(m, MGNO_SOLVE)) {
+    if (!MgnoHasEnergy(m)) PetscCall(TesDeckComplain(problem, "actions", "cannot solve: that needs data.family darcy_... or poisson, grid.layout cell or vertex, and all of its inputs in model.in_channels"));
+    else if (m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to solve"));
+    for (PetscInt i = 0; i < m->solve.use.n; i++) {
+      if (m->solve.use.v[i] == 1 && ((m->c_in == 1 && m->data.family != MGNO_POISSON) || m->grid.layout != MGNO_CELL))
+        PetscCall(TesDeckComplain(problem, "solve.use", "cannot have preconditioner: the network must see the right-hand side (data.sources: random with model.in_channels: 2, or data.family: poisson) on grid.layout: cell"));
+    }
+  }
+  if (MgnoDoes(m, MGNO_ROLLOUT) && there && m->frames < 2)
+    PetscCall(TesDeckComplain(problem, "actions", "cannot roll out: that needs data of trajectories (data.family: navier_stokes with data.frames of at least 2) and as many channels out as in"));
+  if (MgnoDoes(m, MGNO_ROLLOUT) && m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to roll out"));
   if (MgnoDoes(m, MGNO_PREDICT) && !m->predict.file && m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to predict without predict.file"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -152,7 +166,7 @@ static PetscReal NetworkBytes(const Mgno *m, const MgnoPlan *plan)
 PetscErrorCode MgnoEstimate(TesProblem problem, TesEstimate *estimate)
 {
   Mgno           *m      = TesProblemCtx(problem);
-  const PetscReal sample = (PetscReal)m->points * (1 + (PetscReal)m->c_out) * (PetscReal)TesTypeBytes(m->store);
+  const PetscReal sample = (PetscReal)m->points * ((PetscReal)m->c_in + (PetscReal)m->c_out) * (PetscReal)TesTypeBytes(m->store);
   MgnoNetSpec     spec;
   MgnoPlan       *plan = NULL;
 

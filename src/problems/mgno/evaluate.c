@@ -26,7 +26,7 @@ static PetscErrorCode Values(TesProblem problem, MgnoNet net, MgnoLoss loss[], c
 
 PetscBool MgnoHasEnergy(const Mgno *m)
 {
-  return m->data.family <= MGNO_POISSON && (m->grid.layout == MGNO_CELL || m->grid.layout == MGNO_VERTEX) && m->model.in_channels == 1 && m->model.out_channels == 1 ? PETSC_TRUE : PETSC_FALSE;
+  return m->data.family <= MGNO_POISSON && (m->grid.layout == MGNO_CELL || m->grid.layout == MGNO_VERTEX) && m->model.in_channels == m->c_in && m->model.out_channels == 1 ? PETSC_TRUE : PETSC_FALSE;
 }
 
 PetscErrorCode MgnoMetrics(TesProblem problem, PetscInt64 first, PetscInt64 count, const PetscReal *theta, PetscReal *values)

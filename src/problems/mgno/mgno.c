@@ -5,12 +5,14 @@
      train      fit the network (net_impl.h, kernels_impl.h) to the training samples (train.c, loss.c)
      evaluate   errors on the test samples (evaluate.c)
      predict    outputs for the inputs of a file (predict.c)
+     solve      the network as initial guess and as preconditioner, certified, beside solvers without it (solve.c)
+     rollout    the network as a step in time (rollout.c)
    The state names the action and the place in it.
 
    Distribution: samples over the ranks; all that belongs to one sample is done by one rank, so nothing depends on the number of ranks. */
 #include "model.h"
 
-const char *const mgno_action_names[] = {"generate", "train", "evaluate", "predict", NULL};
+const char *const mgno_action_names[] = {"generate", "train", "evaluate", "predict", "solve", "rollout", NULL};
 const char *const mgno_layout_names[] = {"cell", "vertex", "interior", "periodic", NULL};
 static const char *const precision_names[] = {"single", "double", NULL};
 static const char *const boundary_names[]  = {"dirichlet", "neumann", "periodic", "odd", NULL};
@@ -27,13 +29,14 @@ static const char *const normalize_names[] = {"none", "gaussian", "pointwise", N
 static const char *const select_names[]    = {"last", "best_validation", NULL};
 static const char *const recompute_names[] = {"none", "layer", NULL};
 static const char *const reduce_names[]    = {"exact", "blocks", "fast", NULL};
+static const char *const source_names[]    = {"constant", "random", NULL};
 
 #define WHEN_RANDOM "data.family=darcy_piecewise|darcy_lognormal|poisson|navier_stokes"
 #define WHEN_DARCY  "data.family=darcy_piecewise|darcy_lognormal|darcy_trig"
 #define WHEN_FLOW   "data.family=navier_stokes"
 
 static const TesKey keys[] = {
-  TES_ENUMS(Mgno, actions, .fallback = "[generate]", .min_items = 1, .max_items = 4, .choices = mgno_action_names, .help = "what to do, in this order"),
+  TES_ENUMS(Mgno, actions, .fallback = "[generate]", .min_items = 1, .max_items = 6, .choices = mgno_action_names, .help = "what to do, in this order"),
   TES_ENUM(Mgno, precision, .fallback = "single", .choices = precision_names, .help = "arithmetic of the network; equations are always solved in double"),
   TES_SECTION("grid", .help = "the points that fields live on"),
   TES_INT(Mgno, grid.dim, .fallback = "2", .range = TES_BETWEEN(2, 3), .help = "dimensions"),
@@ -55,6 +58,9 @@ static const TesKey keys[] = {
   TES_REAL(Mgno, data.low, .fallback = "3.0", .unit = "mobility", .when = "data.family=darcy_piecewise", .help = "coefficient where it is negative"),
   TES_REAL(Mgno, data.log_scale, .fallback = "1.0", .unit = "1", .when = "data.family=darcy_lognormal", .help = "a = exp(log_scale g)"),
   TES_REAL(Mgno, data.source, .fallback = "1.0", .unit = "source", .when = WHEN_DARCY, .help = "right-hand side, a constant"),
+  TES_ENUM(Mgno, data.sources, .fallback = "constant", .choices = source_names, .when = WHEN_DARCY, .help = "random: the right-hand side is a Gaussian field of size 1, and the second channel of the input"),
+  TES_REAL(Mgno, data.source_field.alpha, .fallback = "1.0", .range = TES_ABOVE(0), .unit = "1", .when = WHEN_DARCY " & data.sources=random", .help = "exponent of its covariance"),
+  TES_REAL(Mgno, data.source_field.tau, .fallback = "3.0", .range = TES_ABOVE(0), .unit = "1/length", .when = WHEN_DARCY " & data.sources=random", .help = "its inverse length"),
   TES_REAL(Mgno, data.omega, .fallback = "1000.0", .range = TES_ABOVE(0), .unit = "rad/time", .when = "data.family=helmholtz", .help = "angular frequency; the speed is about 20"),
   TES_REAL(Mgno, data.viscosity, .fallback = "1e-5", .range = TES_AT_LEAST(0), .unit = "length^2/time", .when = WHEN_FLOW, .help = "nu"),
   TES_REAL(Mgno, data.force, .fallback = "0.1", .unit = "1/time^2", .when = WHEN_FLOW, .help = "amplitude of the force"),
@@ -104,6 +110,13 @@ static const TesKey keys[] = {
   TES_REAL(Mgno, train.target, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1", .help = "mean relative L2 error of the test samples that must be reached, else the run ends with 4; 0: none"),
   TES_SECTION("predict", .help = "the action predict"),
   TES_FILE(Mgno, predict.file, .optional = PETSC_TRUE, .help = "HDF5 file with inputs /x; the test samples if not given"),
+  TES_SECTION("solve", .help = "the action solve"),
+  TES_ENUMS(Mgno, solve.use, .fallback = "[guess]", .min_items = 1, .max_items = 2, .choices = mgno_use_names,
+            .help = "what the network is for: first guess of cg/mg, preconditioner of FGMRES (needs the right-hand side among its inputs)"),
+  TES_ENUMS(Mgno, solve.compare, .fallback = "[mg, gamg]", .max_items = 3, .choices = mgno_compare_names, .help = "solvers without a network that are run beside it"),
+  TES_REAL(Mgno, solve.rtol, .fallback = "1e-8", .range = TES_BETWEEN(1e-14, 0.5), .unit = "1", .help = "relative residual that every answer must have, formed anew"),
+  TES_INT(Mgno, solve.max_it, .fallback = "200", .range = TES_BETWEEN(1, 1000000), .help = "iterations per solve at most"),
+  TES_INT(Mgno, solve.samples, .fallback = "0", .range = TES_AT_LEAST(0), .help = "test samples that are solved; 0: all"),
   TES_ENUM(Mgno, parallel.reduce, .fallback = "exact", .choices = reduce_names, .help = "sums of gradients: exact and blocks give the same bits on any number of ranks, fast does not"),
   TES_INT(Mgno, parallel.blocks, .fallback = "4", .range = TES_BETWEEN(1, 1000000), .help = "work units of a batch: samples are split over the ranks in these; results do not depend on the ranks, but on this"),
   TES_KEYS_END,
@@ -122,6 +135,8 @@ static const TesFigure figures[] = {
   {.name = "worst_truth", .sort = TES_FIGURE_IMAGE, .title = "its truth", .file = "result", .y = {"fields/worst_truth"}, .x_label = "x", .y_label = "y"},
   {.name = "worst_prediction", .sort = TES_FIGURE_IMAGE, .title = "its prediction", .file = "result", .y = {"fields/worst_prediction"}, .x_label = "x", .y_label = "y"},
   {.name = "worst_error", .sort = TES_FIGURE_IMAGE, .title = "prediction minus truth", .file = "result", .y = {"fields/worst_error"}, .x_label = "x", .y_label = "y"},
+  {.name = "solve", .sort = TES_FIGURE_POINTS, .title = "iterations to solve.rtol", .file = "result", .x = "solve/sample", .y = {"solve/*"}, .x_label = "test sample", .y_label = "iterations"},
+  {.name = "rollout", .sort = TES_FIGURE_LINES, .title = "relative L2 error of a rollout", .file = "result", .x = "rollout/time", .y = {"rollout/l2"}, .x_label = "time", .y_label = "relative L2 error"},
   {.name = NULL},
 };
 
@@ -157,6 +172,8 @@ static PetscErrorCode Step(TesProblem problem, TesProgress *progress)
   case MGNO_TRAIN: PetscCall(MgnoTrainStep(problem, progress, &ended)); break;
   case MGNO_EVALUATE: PetscCall(MgnoEvaluateStep(problem, progress)); break;
   case MGNO_PREDICT: PetscCall(MgnoPredictStep(problem, progress)); break;
+  case MGNO_SOLVE: PetscCall(MgnoSolveStep(problem, progress)); break;
+  case MGNO_ROLLOUT: PetscCall(MgnoRolloutStep(problem, progress)); break;
   }
   m->place++;
   while (m->action < m->actions.n && (ended || m->place >= MgnoActionSteps(m, m->action))) {
@@ -200,6 +217,11 @@ static PetscErrorCode State(TesProblem problem, TesState state)
   if (m->network) PetscCall(MgnoModelState(problem, state));
   if (MgnoDoes(m, MGNO_TRAIN)) PetscCall(MgnoTrainState(problem, state));
   if (MgnoDoes(m, MGNO_EVALUATE)) PetscCall(MgnoEvaluateState(problem, state));
+  if (MgnoDoes(m, MGNO_SOLVE)) {
+    PetscCall(TesStateRealsGrow(state, "solve/values", &m->n_solved, &m->solved));
+    PetscCall(TesStateReals(state, "solve/seconds", (PetscInt64)(sizeof(m->solve_seconds) / sizeof(m->solve_seconds[0])), m->solve_seconds));
+  }
+  if (MgnoDoes(m, MGNO_ROLLOUT)) PetscCall(TesStateRealsGrow(state, "rollout/errors", &m->n_rolled, &m->rolled));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -213,6 +235,8 @@ static PetscErrorCode Destroy(TesProblem problem)
   PetscCall(MgnoModelDestroy(m));
   PetscCall(MgnoSamplesDestroy(m));
   PetscCall(PetscFree(m->errors));
+  PetscCall(PetscFree(m->solved));
+  PetscCall(PetscFree(m->rolled));
   PetscCall(MgnoReportDestroy(m));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -225,7 +249,7 @@ const TesProblemKind        TesProblemMgno = {
   .keys         = keys,
   .ctx_size     = sizeof(Mgno),
   .work_unit    = "images",
-  .step_unit    = "one part of the data set, a portion of an epoch (about 3e11 operations), of the test samples or of the predictions",
+  .step_unit    = "one part of the data set, a portion of an epoch (about 3e11 operations), of the test samples, of the predictions, 8 solves or 16 rollouts",
   .figures      = figures,
   .state_format = 1,
   .check        = MgnoCheck,

@@ -3,6 +3,7 @@
 
    Samples are numbered 0 .. train + validation + test - 1: the first `train` of a data set, then `validation`, then `test`. A sample is a pair of fields
    x [in channels][points] and y [out channels][points], points with x fastest. Everything about one sample is done by one rank; samples are split over the ranks. */
+#include <petscmat.h>
 #include <tessera/fft.h>
 #include <tessera/grid.h>
 #include <tessera/h5.h>
@@ -17,7 +18,7 @@
 typedef struct _Mgno Mgno;
 
 typedef enum { MGNO_CELL, MGNO_VERTEX, MGNO_INTERIOR, MGNO_PERIODIC } MgnoLayout;
-typedef enum { MGNO_GENERATE, MGNO_TRAIN, MGNO_EVALUATE, MGNO_PREDICT } MgnoAction;
+typedef enum { MGNO_GENERATE, MGNO_TRAIN, MGNO_EVALUATE, MGNO_PREDICT, MGNO_SOLVE, MGNO_ROLLOUT } MgnoAction;
 typedef enum { MGNO_PIECEWISE, MGNO_LOGNORMAL, MGNO_TRIG, MGNO_POISSON, MGNO_HELMHOLTZ, MGNO_NAVIER_STOKES, MGNO_EXTERNAL } MgnoFamilyNumber;
 typedef enum { MGNO_DIRICHLET, MGNO_NEUMANN, MGNO_WRAPPED, MGNO_ODD_SIDE } MgnoBoundary;
 extern const char *const mgno_layout_names[];
@@ -64,6 +65,7 @@ typedef struct {
   int       pc;               /* mgno_pc_names */
 } MgnoEllipticSpec;
 
+typedef enum { MGNO_PC_MG, MGNO_PC_GAMG, MGNO_PC_CHOLESKY, MGNO_PC_NONE } MgnoPc;
 extern const char *const mgno_pc_names[];
 
 PetscErrorCode MgnoEllipticCreate(const MgnoEllipticSpec *spec, MgnoElliptic *elliptic);
@@ -71,8 +73,10 @@ PetscErrorCode MgnoEllipticDestroy(MgnoElliptic *elliptic);
 PetscErrorCode MgnoEllipticCoefficient(MgnoElliptic elliptic, const PetscReal *a);              /* a > 0 */
 PetscErrorCode MgnoEllipticSolve(MgnoElliptic elliptic, const PetscReal *f, PetscReal *u, PetscBool guess, PetscReal *residual, PetscInt *its); /* residual: |f - A u| / |f|, recomputed */
 PetscErrorCode MgnoEllipticApply(MgnoElliptic elliptic, const PetscReal *u, PetscReal *au);
+PetscErrorCode MgnoEllipticMatrix(MgnoElliptic elliptic, Mat *A); /* borrowed */
 
 /* ---- stencil.c: the same on the points of a sample ---- */
+PetscErrorCode MgnoStencilSolver(const Mgno *m, MgnoPc pc, PetscReal rtol, PetscInt max_it, MgnoElliptic *elliptic);
 PetscErrorCode MgnoStencilCreate(const Mgno *m, MgnoElliptic *elliptic, PetscReal **a, PetscReal **f); /* work arrays [points]: PetscFree2 */
 PetscErrorCode MgnoStencilCoefficient(const Mgno *m, MgnoElliptic elliptic, const PetscReal *x, PetscReal *a, PetscReal *f);
 PetscErrorCode MgnoStencilApply(const Mgno *m, MgnoElliptic elliptic, const PetscReal *u, PetscReal *au);
@@ -145,6 +149,10 @@ struct _Mgno {
       PetscReal alpha, tau;
     } grf;
     PetscReal  high, low, source, log_scale;
+    int        sources;
+    struct {
+      PetscReal alpha, tau;
+    } source_field;
     PetscReal  omega, viscosity, force, dt, frame_time;
     PetscInt   frames;
     struct {
@@ -182,6 +190,11 @@ struct _Mgno {
     const char *file;
   } predict;
   struct {
+    TesInts   use, compare;
+    PetscReal rtol;
+    PetscInt  max_it, samples;
+  } solve;
+  struct {
     int      reduce;
     PetscInt blocks;
   } parallel;
@@ -190,7 +203,7 @@ struct _Mgno {
   const MgnoFamily *family;
   PetscInt          n[MGNO_DIM]; /* points per dimension, 1 beyond dim */
   PetscInt64        points;
-  PetscInt          c_out;       /* channels of y in the data set */
+  PetscInt          c_in, c_out; /* channels of x and y in a data set of ours */
   PetscInt64        samples;
   TesType           store;
   PetscInt64        data_seed;
@@ -209,7 +222,9 @@ struct _Mgno {
     PetscReal  loss, l2;                  /* sums over the pairs of the epoch so far */
     PetscReal  done, seconds, best_value; /* pairs trained with, in how much time; validation error of the best weights */
   } trained;
-  PetscInt64 n_history, n_errors;
+  PetscInt64 n_history, n_errors, n_rolled, n_solved;
+  PetscReal *rolled, *solved;                         /* [trajectories][frames] errors; [samples][methods][2] iterations, residuals */
+  PetscReal  solve_seconds[8];                        /* per method, over the samples */
   PetscReal *history, *errors;                        /* per epoch; [pairs][metrics] of the test */
   PetscReal *theta, *best;                            /* weights, and those that are reported */
   PetscReal *mean[2], *deviation[2];                  /* normalisation of input and output */

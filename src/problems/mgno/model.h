@@ -50,3 +50,12 @@ PetscBool      MgnoHasEnergy(const Mgno *m); /* the equation has an energy that 
 PetscErrorCode MgnoPredictSetUp(TesProblem problem); /* looks at predict.file */
 PetscInt64     MgnoPredictSteps(const Mgno *m);
 PetscErrorCode MgnoPredictStep(TesProblem problem, TesProgress *progress);
+
+/* ---- solve.c, rollout.c ---- */
+extern const char *const mgno_use_names[], *const mgno_compare_names[];
+PetscInt64     MgnoSolveSteps(const Mgno *m);
+PetscErrorCode MgnoSolveStep(TesProblem problem, TesProgress *progress);
+PetscErrorCode MgnoSolveReport(TesProblem problem, TesReport report);
+PetscInt64     MgnoRolloutSteps(const Mgno *m);
+PetscErrorCode MgnoRolloutStep(TesProblem problem, TesProgress *progress);
+PetscErrorCode MgnoRolloutReport(TesProblem problem, TesReport report);

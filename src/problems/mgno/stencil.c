@@ -15,15 +15,22 @@ static PetscErrorCode Unknowns(const Mgno *m, PetscInt n[], PetscInt64 *count)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode MgnoStencilCreate(const Mgno *m, MgnoElliptic *elliptic, PetscReal **a, PetscReal **f)
+PetscErrorCode MgnoStencilSolver(const Mgno *m, MgnoPc pc, PetscReal rtol, PetscInt max_it, MgnoElliptic *elliptic)
 {
-  MgnoEllipticSpec spec = {.dim = m->grid.dim, .cells = m->grid.layout == MGNO_CELL ? PETSC_TRUE : PETSC_FALSE, .rtol = m->data.solver.rtol > 0 ? m->data.solver.rtol : 1e-10, .max_it = 500};
+  MgnoEllipticSpec spec = {.dim = m->grid.dim, .cells = m->grid.layout == MGNO_CELL ? PETSC_TRUE : PETSC_FALSE, .rtol = rtol, .max_it = max_it, .pc = (int)pc};
   PetscInt64       count;
 
   PetscFunctionBegin;
   PetscCall(Unknowns(m, spec.n, &count));
   for (PetscInt d = 0; d < MGNO_DIM; d++) spec.h[d] = m->h[d];
   PetscCall(MgnoEllipticCreate(&spec, elliptic));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoStencilCreate(const Mgno *m, MgnoElliptic *elliptic, PetscReal **a, PetscReal **f)
+{
+  PetscFunctionBegin;
+  PetscCall(MgnoStencilSolver(m, MGNO_PC_NONE, 1e-10, 500, elliptic));
   PetscCall(PetscMalloc2(m->points, a, m->points, f));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -41,7 +48,7 @@ PetscErrorCode MgnoStencilCoefficient(const Mgno *m, MgnoElliptic elliptic, cons
   PetscFunctionBegin;
   for (PetscInt64 i = 0; i < m->points; i++) {
     a[i] = m->data.family == MGNO_POISSON ? 1 : x[i];
-    f[i] = m->data.family == MGNO_POISSON ? x[i] : m->data.source;
+    f[i] = m->data.family == MGNO_POISSON ? x[i] : m->c_in == 2 ? x[m->points + i] : m->data.source;
   }
   PetscCall(MgnoEllipticCoefficient(elliptic, a));
   PetscFunctionReturn(PETSC_SUCCESS);
