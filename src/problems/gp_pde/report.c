@@ -171,7 +171,8 @@ static PetscErrorCode ReportTables(GpPde *gp, TesReport report)
   attempts[gp->best_row].chosen = 1;
   PetscCall(TesReportArray(report, &table, 1));
   PetscCall(GpReportColumn(gp, report, "attempts/number", n, NULL, 0, "1", "attempt", 0));
-  PetscCall(GpReportColumn(gp, report, "attempts/bound", n, &attempts[0].bound, GP_ATTEMPT_WIDTH, "1", "relative error bound (1e300: not converged)", 1));
+  PetscCall(GpReportColumn(gp, report, "attempts/bound", n, &attempts[0].bound, GP_ATTEMPT_WIDTH, "1", "relative error bound (1e6: more, or not converged)", 1));
+  for (PetscInt i = 0; i < n; i++) gp->columns[gp->n_columns - 1][i] = PetscMin(gp->columns[gp->n_columns - 1][i], GP_SHOWN_BOUND);
   if (newton > 0) {
     const GpNewtonRow *rows = (const GpNewtonRow *)gp->newton_rows;
 
