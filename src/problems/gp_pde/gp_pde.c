@@ -117,6 +117,8 @@ const TesFigure gp_figures[] = {
    .x_label = "angular frequency omega (rad per length)", .y_label = "weight (largest 1)", .log_y = PETSC_TRUE},
   {.name = "attempts", .sort = TES_FIGURE_POINTS, .title = "error bound of every attempt", .file = "result", .x = "attempts/number", .y = {"attempts/bound"}, .x_label = "attempt",
    .y_label = "relative error bound", .log_y = PETSC_TRUE},
+  {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "error bound in the course of the run", .file = "series", .x = "/step", .y = {"/observables/error_bound", "/observables/best_error_bound"},
+   .legend = {"of the last attempt", "best so far"}, .x_label = "step", .y_label = "relative error bound", .log_y = PETSC_TRUE},
   {.name = "newton", .sort = TES_FIGURE_POINTS, .title = "Newton's method: relative update per iteration, all attempts", .file = "result", .x = "newton/iteration", .y = {"newton/update"},
    .x_label = "iteration", .y_label = "|dG| / |G|", .log_y = PETSC_TRUE},
   {.name = "objective", .sort = TES_FIGURE_LINES, .title = "published training: objective J", .file = "series", .x = "/observables/epoch", .y = {"/observables/objective"}, .x_label = "epoch", .y_label = "J"},

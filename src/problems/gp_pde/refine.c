@@ -550,9 +550,9 @@ static PetscErrorCode RefineObserve(GpPde *gp, TesSeries series)
   PetscCall(TesSeriesReal(series, "pass", "1", (PetscReal)gp->pass));
   PetscCall(TesSeriesReal(series, "attempts", "1", (PetscReal)(gp->n_attempts / GP_ATTEMPT_WIDTH)));
   PetscCall(TesSeriesReal(series, "evidence_sigma", "1", gp->sigma));
-  PetscCall(TesSeriesReal(series, "newton_update", "1", gp->newton_update));
-  PetscCall(TesSeriesReal(series, "error_bound", "1", gp->last_bound));
-  PetscCall(TesSeriesReal(series, "best_error_bound", "1", gp->has_best ? gp->best_bound : 1));
+  PetscCall(TesSeriesReal(series, "newton_update", "1", PetscMin(gp->newton_update, GP_SHOWN_BOUND)));
+  PetscCall(TesSeriesReal(series, "error_bound", "1", PetscMin(gp->last_bound, GP_SHOWN_BOUND)));
+  PetscCall(TesSeriesReal(series, "best_error_bound", "1", gp->has_best ? PetscMin(gp->best_bound, GP_SHOWN_BOUND) : 1));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
