@@ -456,8 +456,7 @@ struct _GpPde {
   PetscInt             route;    /* GpRouteNumber; state */
   struct _GpTraining  *training; /* reference.c */
   struct _GpFourier   *fourier;  /* fourier.c */
-  struct _GpInverse   *inverse_work;     /* inverse.c */
-  PetscReal            inverse_truth[3]; /* the deck's values of the unknown coefficients */
+  struct _GpInverse   *inverse_work; /* inverse.c */
 
   /* the refine loop: state, see refine.c */
   PetscInt     stage, pass, which, newton, n_kept;

@@ -1,8 +1,8 @@
 /* inverse mode - coefficients of the equation together with u, from observations of u: inverse.unknown (k2, diffusion, beta), with standard deviations.
 
      minimise  |S_p u + N(u) - f|^2 / (2 sigma_e^2) + |u(x_i) - d_i|^2 / (2 noise^2) + |g|^2 / (2 sigma_f^2)  over u in the reduced bases and p
-   by Gauss-Newton (inverse_system.c). The start is a fit of u to the observations alone: at u = 0 the derivative by p vanishes. Then sigma_e falls by 10 per step, from the size of the
-   equation's terms (p is fitted to u) to 1e-6 of it, far below what the observations can see (the equation holds, u is its solution at p). To ask for the equation at once,
+   by Gauss-Newton (inverse_system.c). The start is a fit of u to the observations alone: at u = 0 the derivative by p vanishes. Then sigma_e falls and sigma_f grows by 10 per step, from the size of the
+   equation's terms (p is fitted to u) to 1e-6 of it, far below what the observations can see (the equation holds, u is its solution at p, and the prior has no say). To ask for the equation at once,
    or to solve for u and compare, would diverge: the way from a bad p leads through eigenvalues.
 
    Bases: the frequencies that the source and the sides show (identify.c) and, since homogeneous solutions at an unknown coefficient show in neither, all low ones, up to what
@@ -12,6 +12,7 @@
 
 #define EQUATION_NOISE 1e-6 /* of the terms of the equation: below what observations of any ordinary noise can see, above what the functions cannot represent */
 #define TIGHTEN        0.1  /* per step, from 1 to it */
+#define TRUNCATION     1e-8 /* of the bases: functions that the nodes hardly see would take up the noise of observations between them */
 #define MOST_STEPS     50
 #define HALVINGS       10
 
@@ -22,7 +23,8 @@ typedef struct _GpInverse {
   GpObservations  observations;
   PetscInt64      phase, iterations;
   PetscInt        which;
-  PetscReal       p[GP_UNKNOWNS], sd[GP_UNKNOWNS], change, sigma_e, cost;
+  PetscReal       given[GP_UNKNOWNS], given_truncation; /* by the deck, which is what gp holds between steps: the source of a known solution was made with it */
+  PetscReal       p[GP_UNKNOWNS], sd[GP_UNKNOWNS], change, sigma_e, sigma_f;
   PetscInt64      n_g, n_history;
   PetscReal      *g, *history; /* whitened coefficients; per step {value, deviation} of every unknown, the start first */
   GpInverseSystem system;      /* made from the state when needed */
@@ -47,6 +49,24 @@ static const size_t      offsets[]          = {GP_UNKNOWN_LIST(AS_OFFSET)};
 static PetscReal *Coefficient(GpPde *gp, PetscInt unknown)
 {
   return (PetscReal *)((char *)gp + offsets[gp->inverse.unknown.v[unknown]]);
+}
+
+/* From here to GiveBack the equation reads the present coefficients. */
+static void Take(GpPde *gp)
+{
+  GpInverse *w = gp->inverse_work;
+
+  for (PetscInt i = 0; i < w->n_unknown; i++) *Coefficient(gp, i) = w->p[i];
+  w->given_truncation   = gp->solver.truncation;
+  gp->solver.truncation = PetscMax(gp->solver.truncation, TRUNCATION);
+}
+
+static void GiveBack(GpPde *gp)
+{
+  GpInverse *w = gp->inverse_work;
+
+  for (PetscInt i = 0; i < w->n_unknown; i++) *Coefficient(gp, i) = w->given[i];
+  gp->solver.truncation = w->given_truncation;
 }
 
 /* does the equation read this coefficient? */
@@ -126,8 +146,8 @@ static PetscErrorCode InverseSetUp(GpPde *gp)
   w->n_unknown     = gp->inverse.unknown.n;
   PetscCall(GpObservationsCreate(gp, &w->observations));
   for (PetscInt i = 0; i < w->n_unknown; i++) {
-    gp->inverse_truth[i] = *Coefficient(gp, i); /* with it the data of a known solution were made; from here on the equation reads the unknown */
-    w->p[i] = *Coefficient(gp, i) = gp->inverse.initial.v[i];
+    w->given[i] = *Coefficient(gp, i);
+    w->p[i]     = gp->inverse.initial.v[i];
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -155,7 +175,7 @@ static PetscErrorCode AddLowLines(GpPde *gp, PetscInt d)
 
   PetscFunctionBegin;
   if (spectrum->mode != GP_IDENTIFIED) PetscFunctionReturn(PETSC_SUCCESS);
-  low = (PetscInt64)PetscMin(along * (PetscReal)spectrum->extension / 2, 0.3 * (PetscReal)spectrum->extension * (PetscReal)(gp->n[d] - 1));
+  low = (PetscInt64)((PetscReal)spectrum->extension / 2 * PetscMin(along, (PetscReal)gp->n[d] / 3)); /* `low` bins span about 2 low / extension functions: fewer than the nodes determine */
   for (PetscInt64 i = 0; i < spectrum->n; i++) highest = PetscMax(highest, spectrum->bin[i]);
   highest = PetscMax(highest, low);
   PetscCall(PetscMalloc1((size_t)(highest + 1), &bin));
@@ -219,13 +239,10 @@ static PetscErrorCode EnsureSystem(GpPde *gp)
   PetscReal *p[GP_UNKNOWNS];
 
   PetscFunctionBegin;
-  for (PetscInt i = 0; i < w->n_unknown; i++) {
-    p[i]  = Coefficient(gp, i);
-    *p[i] = w->p[i];
-  }
+  for (PetscInt i = 0; i < w->n_unknown; i++) p[i] = Coefficient(gp, i);
   if (w->ready) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(GpInverseSystemCreate(gp, &w->observations, w->n_unknown, p, &w->system));
-  PetscCheck(!w->g || w->n_g == w->system.n, gp->comm, TES_ERR_WORLD, "the checkpoint holds %lld coefficients, this deck makes %" PetscInt_FMT, (long long)w->n_g, w->system.n);
+  PetscCheck(w->n_g == 0 || w->n_g == w->system.n, gp->comm, TES_ERR_WORLD, "the checkpoint holds %lld coefficients, this deck makes %" PetscInt_FMT, (long long)w->n_g, w->system.n);
   w->ready = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -242,39 +259,46 @@ static PetscErrorCode Fit(GpPde *gp, TesProgress *progress)
   PetscCall(PetscMalloc1((size_t)w->n_g, &w->g));
   PetscCall(GpInverseFit(gp, &w->system, &w->observations, w->g));
   w->sigma_e = w->system.source + w->system.residual; /* size of the equation's terms */
+  w->sigma_f = w->system.sigma_f;
   PetscCall(HistoryAdd(w));
   w->phase = PHASE_STEPS;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscReal EquationSigma(const GpInverse *w)
+/* how much of the way from the fit to the equation is left: 1 to EQUATION_NOISE */
+static PetscReal Left(const GpInverse *w)
 {
-  return w->sigma_e * PetscMax(EQUATION_NOISE, PetscPowRealInt(TIGHTEN, (int)PetscMin(w->iterations, MOST_STEPS)));
+  return PetscMax(EQUATION_NOISE, PetscPowRealInt(TIGHTEN, (int)PetscMin(w->iterations, MOST_STEPS)));
+}
+
+static void SetSigma(GpInverse *w)
+{
+  w->system.sigma_e = w->sigma_e * Left(w);
+  w->system.sigma_f = w->sigma_f / PetscSqr(Left(w));
 }
 
 static PetscErrorCode Step(GpPde *gp, TesProgress *progress)
 {
   GpInverse *w = gp->inverse_work;
-  PetscReal *dg, *g, dp[GP_UNKNOWNS], p[GP_UNKNOWNS], factor = 1, cost;
+  PetscReal *dg, *g, dp[GP_UNKNOWNS], p[GP_UNKNOWNS], factor = 1, cost, before;
   PetscBool  tight;
 
   PetscFunctionBegin;
   PetscCall(EnsureSystem(gp));
-  tight = EquationSigma(w) <= EQUATION_NOISE * w->sigma_e ? PETSC_TRUE : PETSC_FALSE;
+  tight = Left(w) <= EQUATION_NOISE ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(PetscMalloc2((size_t)w->n_g, &dg, (size_t)w->n_g, &g));
   PetscCall(PetscArraycpy(p, w->p, (size_t)w->n_unknown));
-  w->system.sigma_e = EquationSigma(w);
-  PetscCall(GpInverseCost(gp, &w->system, &w->observations, w->g, &w->cost));
+  SetSigma(w);
+  PetscCall(GpInverseCost(gp, &w->system, &w->observations, w->g, &before));
   PetscCall(GpInverseStep(gp, &w->system, &w->observations, w->g, dg, dp, w->sd));
   for (PetscInt half = 0;; half++, factor /= 2) {
     for (PetscInt64 k = 0; k < w->n_g; k++) g[k] = w->g[k] + factor * dg[k];
     for (PetscInt i = 0; i < w->n_unknown; i++) *Coefficient(gp, i) = w->p[i] = p[i] + factor * dp[i];
     PetscCall(GpInverseCost(gp, &w->system, &w->observations, g, &cost));
-    if (cost <= w->cost * (1 + 1e-6) || half == HALVINGS) break; /* at the minimum, rounding of heavily weighted rows */
+    if (cost <= before * (1 + 1e-6) || half == HALVINGS) break; /* at the minimum, rounding of heavily weighted rows */
   }
   PetscCheck(!PetscIsInfOrNanReal(cost), gp->comm, TES_ERR_NUMBERS, "the Gauss-Newton steps of the inverse mode diverge: start nearer (inverse.initial)");
   PetscCall(PetscArraycpy(w->g, g, (size_t)w->n_g));
-  w->cost   = cost;
   w->change = 0;
   for (PetscInt i = 0; i < w->n_unknown; i++) w->change = PetscMax(w->change, PetscAbsReal(factor * dp[i]) / PetscMax(1e-3 * w->sd[i], 1e-10 * PetscAbsReal(w->p[i])));
   w->iterations++;
@@ -295,7 +319,9 @@ static PetscErrorCode InverseStep(TesProblem problem, GpPde *gp, TesProgress *pr
   PetscFunctionBegin;
   if (phase < PHASE_DONE) {
     PetscCall(TesPhaseBegin(TesProblemTimers(problem), names[phase]));
+    Take(gp);
     PetscCall(steps[phase](gp, progress));
+    GiveBack(gp);
     PetscCall(TesPhaseEnd(TesProblemTimers(problem), names[phase]));
   }
   progress->done  = (PetscReal)(w->which + w->iterations);
@@ -332,7 +358,7 @@ static PetscErrorCode InverseState(GpPde *gp, TesState state)
   PetscCall(TesStateReals(state, "sd", w->n_unknown, w->sd));
   PetscCall(TesStateReal(state, "change", &w->change));
   PetscCall(TesStateReal(state, "sigma_e", &w->sigma_e));
-  PetscCall(TesStateReal(state, "cost", &w->cost));
+  PetscCall(TesStateReal(state, "sigma_f", &w->sigma_f));
   PetscCall(TesStateRealsGrow(state, "g", &w->n_g, &w->g));
   PetscCall(TesStateRealsGrow(state, "history", &w->n_history, &w->history));
   for (PetscInt d = 0; d < gp->dim; d++) {
@@ -366,7 +392,7 @@ static PetscErrorCode ReportUnknown(GpPde *gp, TesReport report, PetscInt i, Pet
   PetscFunctionBegin;
   if (gp->truth && !strcmp(gp_data_names[gp->source.from], "manufactured")) {
     note.has_reference = PETSC_TRUE;
-    note.reference     = gp->inverse_truth[i];
+    note.reference     = w->given[i];
     note.source        = "section equation of the deck, from which the source was made";
   }
   PetscCall(TesReportReal(report, gp_unknown_names[which], w->p[i], &note));
@@ -388,10 +414,12 @@ static PetscErrorCode InverseFinish(TesProblem problem, GpPde *gp, TesReport rep
 
   PetscFunctionBegin;
   (void)problem;
-  PetscCheck(w->g, gp->comm, PETSC_ERR_PLIB, "nothing was fitted");
+  PetscCheck(w->n_g > 0, gp->comm, PETSC_ERR_PLIB, "nothing was fitted");
+  Take(gp);
   PetscCall(EnsureSystem(gp));
-  w->system.sigma_e = EquationSigma(w);
+  SetSigma(w);
   PetscCall(GpInverseCost(gp, &w->system, &w->observations, w->g, &cost));
+  GiveBack(gp);
   for (PetscInt i = 0; i < w->n_unknown; i++) PetscCall(ReportUnknown(gp, report, i, failed));
   PetscCall(GpReportFields(gp, report, InverseValues));
   PetscCall(TesReportReal(report, "residual", w->system.source > 0 ? w->system.residual / w->system.source : w->system.residual,

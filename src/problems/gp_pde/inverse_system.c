@@ -1,7 +1,7 @@
 /* The least-squares problem of the inverse mode.
 
    Unknown: coefficients g of the reduced functions, in units of their prior deviation (u = lift + sum_k scale_k g_k phi_k), and the coefficients p of the equation. Rows:
-     equation on every node      (S_p u + N(u) - f) / sigma_e
+     equation on the inner nodes (S_p u + N(u) - f) / sigma_e
      observations                (u(x_i) - d_i) / noise
      prior                       g_k / sigma_f
    linearised at (g, p); the columns of p are dS/dp u / sigma_e. The traces hold by construction. QR of the rows in three parts: the nodes (distributed as the grid) and the
@@ -124,7 +124,23 @@ static PetscErrorCode AddTerms(GpPde *gp, const GpInverseSystem *s, const Terms 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* residual on the nodes, and the tangent of N where asked for */
+/* Not on sides with traces: there u and its derivatives along the side follow from the data, and what is left of the equation is the error of fits at their ends. */
+static PetscBool Inside(const GpPde *gp, PetscInt64 i)
+{
+  PetscInt64 left = i + gp->grid.part.first * (gp->grid.n_local / PetscMax(gp->grid.part.n_local, 1));
+
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    const PetscInt64 at = left % gp->n[d];
+
+    left /= gp->n[d];
+    for (PetscInt k = 0; k < gp->n_trace[d]; k++) {
+      if (at == (gp->trace[d][k].end ? gp->n[d] - 1 : 0)) return PETSC_FALSE;
+    }
+  }
+  return PETSC_TRUE;
+}
+
+/* residual on the nodes, zero on sides; and the tangent of N where asked for */
 static PetscErrorCode Residual(GpPde *gp, const GpInverseSystem *s, PetscReal *r, GpFields *slope)
 {
   const Terms t = TermsNow(gp);
@@ -141,7 +157,7 @@ static PetscErrorCode Residual(GpPde *gp, const GpInverseSystem *s, PetscReal *r
     if (slope) GpRemainderTangent(gp, &gp->a_grid, &u, slope);
   }
   PetscCall(AddTerms(gp, s, &t, work, r));
-  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) r[i] -= gp->f[i];
+  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) r[i] = Inside(gp, i) ? r[i] - gp->f[i] : 0;
   PetscCall(GpFieldsDestroy(&u));
   PetscCall(PetscFree(work));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -177,7 +193,7 @@ static PetscErrorCode EquationRows(GpPde *gp, GpInverseSystem *s, PetscReal *tri
     const PetscInt64 slow = gp->grid.part.first + i / row, node[GP_DIM] = {gp->dim == 1 ? slow : i % gp->n[0], gp->dim == 2 ? slow : i % row / gp->n[0], slow};
     PetscReal       *out = rows + i * s->columns;
 
-    for (PetscInt k = 0; k < s->n; k++) {
+    for (PetscInt k = 0; k < s->n; k++) { /* rows on sides: zero */
       const PetscInt index[GP_DIM] = {k % s->solution.r[0], gp->dim > 1 ? k / s->solution.r[0] % s->solution.r[1] : 0, gp->dim > 2 ? k / (s->solution.r[0] * s->solution.r[1]) : 0};
       PetscReal      sum           = t.zeroth + slope.u[i] != 0 ? (t.zeroth + slope.u[i]) * Product(gp, s, node, index, -1, GP_VALUE) : 0;
 
@@ -187,7 +203,7 @@ static PetscErrorCode EquationRows(GpPde *gp, GpInverseSystem *s, PetscReal *tri
         if (first != 0) sum += first * Product(gp, s, node, index, d, GP_FIRST);
         if (t.second[d] != 0) sum += t.second[d] * Product(gp, s, node, index, d, GP_SECOND);
       }
-      out[k] = sum * s->scale[k] / s->sigma_e;
+      out[k] = Inside(gp, i) ? sum * s->scale[k] / s->sigma_e : 0;
     }
     out[s->columns - 1] = -r[i] / s->sigma_e;
   }
@@ -196,7 +212,7 @@ static PetscErrorCode EquationRows(GpPde *gp, GpInverseSystem *s, PetscReal *tri
 
     PetscCall(PetscArrayzero(column, (size_t)n_local));
     PetscCall(AddTerms(gp, s, &by, work, column));
-    for (PetscInt64 i = 0; i < n_local; i++) rows[i * s->columns + s->n + j] = column[i] / s->sigma_e;
+    for (PetscInt64 i = 0; i < n_local; i++) rows[i * s->columns + s->n + j] = Inside(gp, i) ? column[i] / s->sigma_e : 0;
   }
   PetscCall(TesTallR(gp->comm, &part, s->columns, rows, triangle));
   PetscCall(GpFieldsDestroy(&slope));
