@@ -6,8 +6,9 @@
 #   TESSERA         the program; default the one in the build folder, or else the one in PATH
 #   TESSERA_RANKS   number of ranks; default the cores that are there, or the job's tasks
 #   TESSERA_MPIRUN  default mpirun
-#   TESSERA_GRACE   seconds between the TERM and the KILL that mpirun sends to ranks; it waits twice as long after every run that does not end with 0
+#   TESSERA_GRACE   seconds between the TERM and the KILL that mpirun sends to ranks, default 10 (mpirun's own: 1); after a crash it waits twice as long
 #   TESSERA_BIND    binding of ranks: none or core
+#   TESSERA_TERMINAL  1: the progress line redraws, 0: plain lines; default 1 when the script's own output is a terminal
 #   TESSERA_OUTPUT  output folder (the SLURM scripts)
 
 say() { printf '%s\n' "tessera: $*" >&2; }
@@ -28,7 +29,7 @@ tessera_environment() {
     export OMPI_MCA_rmaps_base_oversubscribe="${OMPI_MCA_rmaps_base_oversubscribe-1}"
     export OMPI_MCA_mpi_yield_when_idle="${OMPI_MCA_mpi_yield_when_idle-1}"
     export OMPI_MCA_hwloc_base_binding_policy="${OMPI_MCA_hwloc_base_binding_policy-${TESSERA_BIND:-none}}"
-    export OMPI_MCA_odls_base_sigkill_timeout="${OMPI_MCA_odls_base_sigkill_timeout-${TESSERA_GRACE:-5}}"
+    export OMPI_MCA_odls_base_sigkill_timeout="${OMPI_MCA_odls_base_sigkill_timeout-${TESSERA_GRACE:-10}}"
     export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS-1}" OMP_NUM_THREADS="${OMP_NUM_THREADS-1}"
     if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
@@ -111,12 +112,12 @@ tessera_has_option() { # tessera_has_option NAME ARG...
 
 tessera_child='' tessera_folder='' tessera_signals=0
 
-# Ask the run to stop with a checkpoint: USR1, which mpirun hands on to every rank (after TERM or INT it would kill them). Before a run has taken its
-# folder the ranks do not listen yet, and USR1 would end them; there is nothing to save then, so the wait is short.
+# Ask the run to stop with a checkpoint: USR1, which mpirun hands on to every rank (after TERM or INT it would kill them). Before a run has taken its folder
+# its ranks do not listen yet; with nothing to save, a few seconds are enough to wait for that. One that has said how it ended is left alone.
 tessera_ask_to_stop() {
-    local waited=0
-    tessera_signals=$((tessera_signals + 1))
+    local waited=0 word=''
     [ -n "$tessera_child" ] || return 0
+    tessera_signals=$((tessera_signals + 1))
     if [ "$tessera_signals" -gt 2 ]; then
         kill -TERM "$tessera_child" 2>/dev/null
         return 0
@@ -126,23 +127,38 @@ tessera_ask_to_stop() {
         sleep 0.1
         waited=$((waited + 1))
     done
-    if [ -e "$tessera_folder/lock" ]; then kill -USR1 "$tessera_child" 2>/dev/null; else kill -TERM "$tessera_child" 2>/dev/null; fi
+    if [ -e "$tessera_folder/lock" ]; then
+        if [ -r "$tessera_folder/status" ]; then read -r word _ <"$tessera_folder/status"; fi
+        if [ "${word:-running}" = running ] || [ "$tessera_signals" = 1 ]; then kill -USR1 "$tessera_child" 2>/dev/null; fi
+    elif [ "$waited" -ge 50 ]; then
+        kill -TERM "$tessera_child" 2>/dev/null
+    fi
     return 0
 }
 
-# Run a command in the background, in a process group of its own (so that a Ctrl-C reaches this script alone), wait for it through signals, and set
-# `outcome`: the exit code of the run. mpirun's own codes (1 after a signal to it, 128 + n, 59...) say nothing; then the file `status` decides,
-# if this run has written it.
-tessera_run() { # tessera_run FOLDER COMMAND...
-    local code stamp word='' step
-    tessera_folder=$1
+# Run mpirun in the background, in a process group of its own (so that a Ctrl-C reaches this script alone), wait for it through signals, and set `outcome`:
+# the exit code of the run, as rank.sh has kept it. If it could not, mpirun's own codes (1 after a signal to it, 128 + n, 59...) say nothing, and the file
+# `status` decides, if this run has written it.
+tessera_run() { # tessera_run HOME FOLDER MPIRUN-OPTIONS... -- PROGRAM ARG...
+    local home=$1 code kept word='' step='' command=("${TESSERA_MPIRUN:-mpirun}")
+    tessera_folder=$2
+    shift 2
+    while [ "$1" != -- ]; do
+        command+=("$1")
+        shift
+    done
     shift
-    stamp=$(mktemp "${TMPDIR:-/tmp}/tessera.XXXXXX") || die 3 "cannot make a file in ${TMPDIR:-/tmp}"
-    touch -d '1 second ago' "$stamp"
+    TESSERA_CODE_FILE=$(mktemp "${TMPDIR:-/tmp}/tessera.XXXXXX") || die 3 "cannot make a file in ${TMPDIR:-/tmp}"
+    export TESSERA_CODE_FILE
+    if [ -z "${TESSERA_TERMINAL:-}" ]; then # behind mpirun a rank cannot see it
+        if [ -t 1 ]; then TESSERA_TERMINAL=1; else TESSERA_TERMINAL=0; fi
+    fi
+    export TESSERA_TERMINAL
+    touch -d '1 second ago' "$TESSERA_CODE_FILE"
     tessera_signals=0
     trap tessera_ask_to_stop INT TERM HUP USR1
     set -m
-    "$@" </dev/null &
+    "${command[@]}" sh "$home/jobscripts/rank.sh" "$@" </dev/null &
     tessera_child=$!
     set +m
     while :; do
@@ -153,10 +169,11 @@ tessera_run() { # tessera_run FOLDER COMMAND...
     done
     tessera_child=''
     trap - INT TERM HUP USR1
-    if [ "$tessera_folder/status" -nt "$stamp" ]; then read -r word step <"$tessera_folder/status"; fi
-    rm -f "$stamp"
-    outcome=$code
-    case $code in
+    if [ "$tessera_folder/status" -nt "$TESSERA_CODE_FILE" ]; then read -r word step <"$tessera_folder/status"; fi
+    read -r kept <"$TESSERA_CODE_FILE" || kept=''
+    rm -f "$TESSERA_CODE_FILE"
+    outcome=${kept:-$code}
+    case $outcome in
     0 | 2 | 3 | 4 | 70 | 75) ;;
     *)
         case $word in
@@ -164,7 +181,7 @@ tessera_run() { # tessera_run FOLDER COMMAND...
         stopped) outcome=75 ;;
         *) if [ "$code" = 1 ] || [ "$code" -gt 128 ]; then outcome=3; fi ;; # ended from outside, or crashed
         esac
-        [ "$outcome" = "$code" ] || say "mpirun ended with $code, the run with $outcome (${word:-no status}${step:+ $step})"
+        say "mpirun ended with $code, the run with $outcome (${word:-no status}${step:+ $step})"
         ;;
     esac
 }
@@ -185,14 +202,13 @@ tessera_job() { # tessera_job HOME FOLDER DECK [OPTION...]
     shift 3
     [ -r "$deck" ] || die 2 "cannot read the deck $deck (relative to $PWD)"
     program=$(tessera_program "$home") || die 3 "tessera is not built: run  cmake --preset release && cmake --build --preset release  in $home, or set TESSERA to the program"
-    export TESSERA_GRACE="${TESSERA_GRACE:-15}"
     tessera_environment
     options=("$@")
     if ! tessera_has_option --force "$@" && ! tessera_has_option --restart "$@"; then options=(--restart ${options[@]+"${options[@]}"}); fi
     tessera_has_option --output "$@" || options=(--output "$folder" ${options[@]+"${options[@]}"})
     read -r -a placement <<<"$(tessera_job_ranks)"
     say "job ${SLURM_JOB_ID:-?}, start $((${SLURM_RESTART_COUNT:-0} + 1)), $(date '+%F %T'): ${placement[*]} on ${SLURM_JOB_NODELIST:-this machine}, $deck -> $folder"
-    tessera_run "$folder" "${TESSERA_MPIRUN:-mpirun}" "${placement[@]}" "$program" run "$deck" "${options[@]}"
+    tessera_run "$home" "$folder" "${placement[@]}" -- "$program" run "$deck" "${options[@]}"
     say "outcome $outcome ($(cat "$folder/status" 2>/dev/null || echo 'no status'))"
 }
 

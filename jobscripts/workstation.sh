@@ -29,6 +29,7 @@ if [ -z "${TESSERA:-}" ]; then
     tessera_build "$here" tessera || exit $?
 fi
 program=$(tessera_program "$here") || die 3 "there is no program tessera in ${TESSERA_BUILD:-$here/build}/bin"
+export TESSERA_GRACE="${TESSERA_GRACE:-3}" # after a crash somebody waits for twice this
 tessera_environment
 mpirun=${TESSERA_MPIRUN:-mpirun}
 command -v "$mpirun" >/dev/null 2>&1 || die 3 "$mpirun was not found: is Open MPI in your PATH (or set TESSERA_MPIRUN)?"
@@ -61,7 +62,7 @@ printf '%s\n' "$plan"
 options=("$@")
 tessera_has_option --output "$@" || options=(--output "$folder" ${options[@]+"${options[@]}"})
 if ! tessera_has_option --force "$@" && ! tessera_has_option --restart "$@"; then options=(--restart "${options[@]}"); fi
-tessera_run "$folder" "$mpirun" -n "$ranks" "$program" run "$deck" "${options[@]}"
+tessera_run "$here" "$folder" -n "$ranks" -- "$program" run "$deck" "${options[@]}"
 
 case $outcome in
 0 | 4)
@@ -71,7 +72,9 @@ case $outcome in
     fi
     ;;
 75)
-    printf '\n%s\n' "Stopped with a checkpoint. The same command goes on: bash $0 $deck${*:+ $*}"
+    printf '\n%s' "Stopped with a checkpoint. The same command goes on: bash"
+    printf ' %q' "$0" "$deck" "$@"
+    printf '\n'
     ;;
 *)
     if [ -e "$folder/run.log" ]; then say "the run failed (exit code $outcome); its log: $folder/run.log"; fi

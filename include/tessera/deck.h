@@ -38,7 +38,8 @@ typedef enum {
   TES_KEY_REAL_OR,  /* TesRealOr */
   TES_KEY_INTS, TES_KEY_REALS, TES_KEY_ENUMS, TES_KEY_STRINGS, TES_KEY_EXPRS,
   TES_KEY_ITEMS,    /* list of maps: .item_keys, .item_size */
-  TES_KEY_MAP       /* TesMap */
+  TES_KEY_MAP,      /* TesMap */
+  TES_KEY_NODE      /* TesNode: any value (nested lists, a word or a list); the kind looks at it. NULL when not given and there is no fallback */
 } TesKeyType;
 
 /* Allowed range of numbers, ends included unless open. Default: any finite number. */
@@ -90,6 +91,7 @@ struct TesKey {
 #define TES_STRINGS(S, member, ...)  TES_KEY_(TES_KEY_STRINGS, S, member, __VA_ARGS__)
 #define TES_EXPRS(S, member, ...)    TES_KEY_(TES_KEY_EXPRS, S, member, __VA_ARGS__)
 #define TES_MAP(S, member, ...)      TES_KEY_(TES_KEY_MAP, S, member, __VA_ARGS__)
+#define TES_NODE(S, member, ...)     TES_KEY_(TES_KEY_NODE, S, member, __VA_ARGS__)
 #define TES_ITEMS(S, member, Item, table, ...) \
   TES_KEY_(TES_KEY_ITEMS, S, member, .item_keys = table, .item_size = sizeof(Item), __VA_ARGS__)
 #define TES_SECTION(section_path, ...) {.type = TES_KEY_SECTION, .path = section_path, __VA_ARGS__}
@@ -218,8 +220,11 @@ PetscErrorCode TesKeysCheck(PetscInt n_tables, const TesKey *const tables[], cha
 @*/
 const char *TesNearest(const char word[], const char *const names[]);
 
-/* ---- nodes, for free maps ---- */
+/* ---- nodes, for free maps and values that the kind looks at ---- */
 const char *TesNodeText(TesNode node);                                        /* scalar text, "" otherwise */
+PetscBool   TesNodeIsText(TesNode node);                                      /* a scalar, perhaps empty; no list or map */
 PetscInt    TesNodeCount(TesNode node);                                       /* items of a sequence, 0 for a scalar */
 TesNode     TesNodeItem(TesNode node, PetscInt i);
+PetscBool   TesNodeIsList(TesNode node);                                      /* also an empty one */
+TesNode     TesNodeField(TesNode node, const char name[]);                    /* value of a key of a map; NULL if there is none or node is no map */
 PetscErrorCode TesNodeReal(TesNode node, PetscBool *is_number, PetscReal *value); /* strict */

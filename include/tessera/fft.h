@@ -86,3 +86,39 @@ PetscErrorCode TesTransposePieces(MPI_Comm comm, const TesPartition *rows, const
 @*/
 PetscErrorCode TesLineRFFT(PetscInt64 n, PetscInt64 count, const PetscReal *in, PetscReal *out);
 PetscErrorCode TesLineRFFTBackward(PetscInt64 n, PetscInt64 count, const PetscReal *in, PetscReal *out);
+
+/* ---- Gaussian random fields from modes keyed by their number ---- */
+typedef enum {
+  TES_GRF_CELLS,    /* Neumann Laplacian of the unit box, at cell centres (i + 1/2) / n */
+  TES_GRF_VERTICES, /* Neumann Laplacian, at i / (n - 1): both ends */
+  TES_GRF_PERIODIC  /* Laplacian of the torus, at i / n */
+} TesGrfKind;
+
+typedef struct _p_TesGrf *TesGrf;
+
+/*@
+  TesGrfCreate - Gaussian random fields of mean zero with covariance tau^(2 alpha - 2) (-Laplace + tau^2)^(-alpha) on the unit box, constant mode left out
+
+  Collective
+
+  Input Parameters:
++ comm  - the communicator
+. kind  - boundary conditions of the Laplacian and where the points are
+. dim   - 1, 2, 3
+. n     - [dim] points, x first, below 65536
+. alpha - exponent, > 0
+- tau   - inverse length, 1 / domain length
+
+  Output Parameter:
+. grf - the generator; destroy with TesGrfDestroy
+
+  Neumann:  g(x) = sum_{k in N0^d, k != 0, k < n}  xi_k tau^(alpha-1) (pi^2 |k|^2 + tau^2)^(-alpha/2) prod_j c_kj cos(pi k_j x_j),  c_0 = 1, else sqrt 2
+  periodic: g(x) = Re sum_{k != 0, |k_j| < n_j/2}  sqrt 2 tau^(alpha-1) (4 pi^2 |k|^2 + tau^2)^(-alpha/2) (xi_k + i eta_k) exp(2 pi i k.x)
+
+  TesGrfSample - one field: rows of the slowest dimension of TesGrfPartition, x fastest. The normals are keyed by (sample; mode number), so the same
+  sample at another resolution has the same modes. Collective
+@*/
+PetscErrorCode      TesGrfCreate(MPI_Comm comm, TesGrfKind kind, PetscInt dim, const PetscInt64 n[], PetscReal alpha, PetscReal tau, TesGrf *grf);
+PetscErrorCode      TesGrfSample(TesGrf grf, PetscInt64 seed, PetscInt64 sample, PetscReal *field);
+const TesPartition *TesGrfPartition(TesGrf grf);
+PetscErrorCode      TesGrfDestroy(TesGrf *grf);

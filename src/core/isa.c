@@ -4,6 +4,8 @@
 #include <string.h>
 #include <tessera/isa.h>
 
+static const char *const names[] = {"baseline", "x86-64-v3", "x86-64-v4"};
+
 TesIsaLevel TesIsa(void)
 {
   TesIsaLevel best  = TES_ISA_BASELINE;
@@ -12,14 +14,17 @@ TesIsaLevel TesIsa(void)
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) best = TES_ISA_V3;
+  if (best == TES_ISA_V3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    best = TES_ISA_V4;
 #endif
-  if (asked && !strcmp(asked, "baseline")) best = TES_ISA_BASELINE;
+  for (int level = TES_ISA_BASELINE; asked && level < (int)best; level++)
+    if (!strcmp(asked, names[level])) best = (TesIsaLevel)level;
   return best;
 }
 
 const char *TesIsaName(void)
 {
-  return TesIsa() == TES_ISA_V3 ? "x86-64-v3" : "baseline";
+  return names[TesIsa()];
 }
 
 const char *TesBlasName(void)

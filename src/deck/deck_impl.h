@@ -14,7 +14,7 @@ struct _p_TesNode {
   PetscInt    line, column, length; /* in characters from 1; length of what the caret underlines */
   PetscInt    source;               /* -1: the deck; else the number of the --set assignment */
   const char *text;                 /* scalar */
-  PetscBool   quoted, block;        /* in quotes; as a block (| or >) */
+  PetscBool   quoted, block;        /* in quotes; on several lines (folded, or a block | or >) */
   PetscInt    n, room;
   TesNode    *item;                 /* list: items; map: values */
   TesNode    *key;                  /* map: key scalars, with their places */

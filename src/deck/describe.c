@@ -22,6 +22,7 @@ static const char *TypeName(TesKeyType type)
   case TES_KEY_EXPRS: return "expressions";
   case TES_KEY_ITEMS: return "list of maps";
   case TES_KEY_MAP: return "map";
+  case TES_KEY_NODE: return "value";
   default: return "";
   }
 }

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tessera/deck.h>
+#include "deck_impl.h"
 
 #define MAX_DEPTH     500
 #define MAX_ARGUMENTS 2
@@ -106,6 +106,8 @@ static int FailName(Parser *p, const char *at, size_t length, PetscBool function
 static int FailOperand(Parser *p)
 {
   unsigned char c = (unsigned char)*p->at;
+  unsigned      code;
+  size_t        bytes;
 
   if (!c) {
     const char *end = p->at;
@@ -114,7 +116,9 @@ static int FailOperand(Parser *p)
     if (end == p->text) return Fail(p, p->text, "the expression is empty");
     return Fail(p, end, "the expression ends where a number, a name or `(` is expected");
   }
-  if (isprint(c)) return Fail(p, p->at, "found `%c` where a number, a name or `(` is expected", c);
+  if (c > ' ' && c < 127) return Fail(p, p->at, "found `%c` where a number, a name or `(` is expected", c);
+  bytes = Utf8Decode(p->at, strlen(p->at), &code);
+  if (bytes > 1 && code >= 0xA0) return Fail(p, p->at, "unexpected character `%.*s`: expressions are plain ASCII", (int)bytes, p->at);
   return Fail(p, p->at, "unexpected character (byte 0x%02x): expressions are plain ASCII", c);
 }
 
@@ -287,7 +291,7 @@ static int ParseAll(Parser *p)
   if (*p->at == ')') return Fail(p, p->at, "this `)` closes nothing");
   if (*p->at == ',') return Fail(p, p->at, "a `,` stands only between the arguments of a function (a decimal point is `.`)");
   if (*p->at && (IsNameStart(*p->at) || isdigit((unsigned char)*p->at) || *p->at == '(')) return Fail(p, p->at, "an operator is missing here");
-  if (*p->at && isprint((unsigned char)*p->at)) return Fail(p, p->at, "found `%c` where an operator is expected", *p->at);
+  if ((unsigned char)*p->at > ' ' && (unsigned char)*p->at < 127) return Fail(p, p->at, "found `%c` where an operator is expected", *p->at);
   if (*p->at) return FailOperand(p);
   return value;
 }

@@ -70,11 +70,12 @@ TesNode NodeChild(TesNode map, const char name[], TesNode *key)
 PetscBool ItemNumber(const char word[], size_t length, PetscInt *number)
 {
   *number = 0;
+  if (!length || length > 8) return PETSC_FALSE; /* no list is so long, and no number overflows */
   for (size_t i = 0; i < length; i++) {
     if (word[i] < '0' || word[i] > '9') return PETSC_FALSE;
     *number = 10 * *number + (word[i] - '0');
   }
-  return length && length < 9 ? PETSC_TRUE : PETSC_FALSE;
+  return PETSC_TRUE;
 }
 
 TesNode NodeFind(TesNode root, const char path[], TesNode *key)
@@ -108,6 +109,11 @@ const char *TesNodeText(TesNode node)
   return node->type == NODE_SCALAR ? node->text : "";
 }
 
+PetscBool TesNodeIsText(TesNode node)
+{
+  return node->type == NODE_SCALAR ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscInt TesNodeCount(TesNode node)
 {
   return node->type == NODE_LIST ? node->n : 0;
@@ -116,6 +122,16 @@ PetscInt TesNodeCount(TesNode node)
 TesNode TesNodeItem(TesNode node, PetscInt i)
 {
   return node->item[i];
+}
+
+PetscBool TesNodeIsList(TesNode node)
+{
+  return node->type == NODE_LIST ? PETSC_TRUE : PETSC_FALSE;
+}
+
+TesNode TesNodeField(TesNode node, const char name[])
+{
+  return NodeChild(node, name, NULL);
 }
 
 PetscErrorCode TesNodeReal(TesNode node, PetscBool *is_number, PetscReal *value)

@@ -26,12 +26,25 @@ static PetscBool Clean(const char text[], const char allowed[], char out[LONGEST
   return n ? PETSC_TRUE : PETSC_FALSE;
 }
 
+/* what people mean who know another notation */
+static const char *NotNumber(const char text[])
+{
+  static const char *const words[] = {"inf", "infinity", "nan", "-inf", "-infinity", "+inf", ".inf", "-.inf", "+.inf", ".nan", NULL};
+  size_t                   comma   = strcspn(text, ",");
+  PetscBool                same;
+
+  for (PetscInt k = 0; words[k]; k++)
+    if (!PetscStrcasecmp(text, words[k], &same) && same) return "not a finite number";
+  if (comma && text[comma] && isdigit((unsigned char)text[comma - 1]) && isdigit((unsigned char)text[comma + 1])) return "not a number: a decimal point is `.`";
+  return "not a number";
+}
+
 const char *ReadReal(const char text[], PetscReal *value)
 {
   char     copy[LONGEST], *end = copy;
   locale_t c = (locale_t)0;
 
-  if (!Clean(text, "+-.eE", copy)) return "not a number";
+  if (!Clean(text, "+-.eE", copy)) return NotNumber(text);
   c      = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   *value = c ? strtod_l(copy, &end, c) : strtod(copy, &end);
   if (c) freelocale(c);

@@ -128,10 +128,11 @@ static PetscErrorCode Unknown(TesDeck deck, PetscInt n_tables, const TesKeyTable
         snprintf(name, sizeof name, "%.120s%s%.120s", shown, shown[0] ? "." : "", key->text);
         PetscCall(Unknown(deck, n_tables, tables, value, below, name));
       } else if (value->type != NODE_SCALAR || value->text[0]) {
-        char *message;
+        char *message, *hint = NULL;
 
         PetscCall(TesFormat(&message, "`%.60s` is a section: its keys stand below it, indented", key->text));
-        PetscCall(DeckComplain(deck, value, message, NULL));
+        if (value->type == NODE_SCALAR && !value->quoted && strchr(value->text, ':')) PetscCall(TesFormat(&hint, "a blank belongs behind the `:`"));
+        PetscCall(DeckComplain(deck, value, message, hint));
       }
     }
   }
@@ -175,12 +176,14 @@ PetscErrorCode FallbackNode(TesDeck deck, const TesKey *key, TesNode *node)
 static PetscErrorCode ComplainMissing(TesDeck deck, const TesKey *key, const char shown[], TesNode base)
 {
   const char *dot   = strrchr(key->path, '.');
-  TesNode     place = NULL;
+  TesNode     place = NULL, node;
   char       *message, section[256];
 
   PetscFunctionBegin;
   snprintf(section, sizeof section, "%.*s", dot ? (int)(dot - key->path) : 0, key->path);
-  if (!section[0] || !NodeFind(base, section, &place)) place = base;
+  node = section[0] ? NodeFind(base, section, &place) : NULL;
+  if (!node) place = base;
+  else if (node->type == NODE_LIST || (node->type == NODE_SCALAR && node->text[0])) PetscFunctionReturn(PETSC_SUCCESS); /* no section at all: that is complained of */
   PetscCall(TesFormat(&message, "`%s` is missing: %s", shown, key->help ? key->help : ""));
   PetscCall(DeckComplain(deck, place, message, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -32,7 +32,7 @@ static PetscErrorCode Put(TesDeck deck, PetscInt source, const char path[], TesN
 {
   size_t      length = strcspn(path, ".");
   const char *rest   = path[length] ? path + length + 1 : NULL, *wrong;
-  PetscInt    at, number;
+  PetscInt    at, number, before = deck->n_complaints;
   TesNode     copy, below = NULL;
 
   PetscFunctionBegin;
@@ -49,6 +49,7 @@ static PetscErrorCode Put(TesDeck deck, PetscInt source, const char path[], TesN
     if (at < copy->n) below = copy->item[at];
     else PetscCall(NodeCreate(deck, NODE_SCALAR, value, &below));
     PetscCall(Put(deck, source, rest, value, &below));
+    if (deck->n_complaints > before) PetscFunctionReturn(PETSC_SUCCESS); /* nothing is changed, not even half the way */
   }
   if (at < copy->n) {
     copy->item[at] = below;

@@ -102,6 +102,7 @@ PetscErrorCode ReadExpr(TesDeck deck, const TesKey *key, const char shown[], Tes
 {
   PetscInt column = 0;
   char     message[512], *text;
+  size_t   rest;
 
   PetscFunctionBegin;
   *expr = NULL;
@@ -114,8 +115,10 @@ PetscErrorCode ReadExpr(TesDeck deck, const TesKey *key, const char shown[], Tes
     PetscCall(DeckKeepExpr(deck, *expr));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(TesFormat(&text, "expression `%s`: %s", shown, message));
-  /* in a block the characters stand in lines of their own */
+  /* on several lines the column of the text is none of the deck: the characters there say where */
+  rest = strcspn(node->text + column, "\n");
+  if (node->block && rest) PetscCall(TesFormat(&text, "expression `%s`: %s (at `%.*s%s`)", shown, message, (int)PetscMin(rest, 20), node->text + column, rest > 20 ? "..." : ""));
+  else PetscCall(TesFormat(&text, "expression `%s`: %s", shown, message));
   PetscCall(DeckComplainAt(deck, node->source, node->line, node->column + (node->block ? 0 : column + (node->quoted ? 1 : 0)), 1, text, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -213,6 +216,7 @@ PetscErrorCode ReadValue(TesDeck deck, const TesKey *key, const char shown[], Te
     *(TesRealOr *)member = (TesRealOr){word, real};
     break;
   case TES_KEY_MAP: PetscCall(ReadMap(deck, shown, node, member)); break;
+  case TES_KEY_NODE: *(TesNode *)member = node; break;
   default: PetscCall(ReadList(deck, key, shown, node, member)); break;
   }
   PetscFunctionReturn(PETSC_SUCCESS);

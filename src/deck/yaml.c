@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
   TesDeck       deck;
   PetscInt      source;
+  yaml_mark_t   end; /* behind the last character: libyaml breaks a last line that has no break of its own, and counts the line that then follows */
   yaml_parser_t parser;
   PetscInt      depth;
   TesNode       open[DECK_MAX_DEPTH];     /* collections that are open */
@@ -26,11 +27,17 @@ typedef struct {
   PetscBool     unreadable;
 } Reader;
 
+static const yaml_mark_t *Inside(const Reader *r, const yaml_mark_t *mark)
+{
+  return mark->line > r->end.line ? &r->end : mark;
+}
+
 static PetscErrorCode Complain(Reader *r, const yaml_mark_t *mark, PetscInt length, char *message, const char hint[])
 {
   char *copy = NULL;
 
   PetscFunctionBegin;
+  mark = Inside(r, mark);
   if (hint) PetscCall(TesFormat(&copy, "%s", hint));
   PetscCall(DeckComplainAt(r->deck, r->source, (PetscInt)mark->line + 1, (PetscInt)mark->column + 1, length, message, copy));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -49,9 +56,11 @@ static PetscErrorCode Unreadable(Reader *r, const yaml_mark_t *mark, PetscInt le
 
 static void Place(const Reader *r, const yaml_event_t *event, TesNode node)
 {
+  const yaml_mark_t *start = Inside(r, &event->start_mark);
+
   node->source = r->source;
-  node->line   = (PetscInt)event->start_mark.line + 1;
-  node->column = (PetscInt)event->start_mark.column + 1;
+  node->line   = (PetscInt)start->line + 1;
+  node->column = (PetscInt)start->column + 1;
   node->length = event->end_mark.line == event->start_mark.line ? (PetscInt)(event->end_mark.column - event->start_mark.column) : 1;
   if (node->length < 1) node->length = 1;
 }
@@ -174,7 +183,7 @@ static PetscErrorCode OnScalar(Reader *r, const yaml_event_t *event)
   PetscCall(RefuseTag(r, event, event->data.scalar.tag));
   PetscCall(DeckString(r->deck, text, event->data.scalar.length, &node->text));
   node->quoted = style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE ? PETSC_TRUE : PETSC_FALSE;
-  node->block  = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE ? PETSC_TRUE : PETSC_FALSE;
+  node->block  = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE || event->start_mark.line != event->end_mark.line ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(Remember(r, (const char *)event->data.scalar.anchor, node));
   PetscCall(Deliver(r, node, event));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -217,30 +226,35 @@ static PetscErrorCode OnEvent(Reader *r, const yaml_event_t *event, PetscInt *do
 
 /* ---- syntax errors ---- */
 
-/* libyaml gives a mark for what its scanner and parser find, and a byte offset for what its reader finds. Returns the byte there. */
-static char Locate(const yaml_parser_t *p, const char text[], size_t length, yaml_mark_t *mark)
+/* From the beginning of the text to a mark or to a byte, whichever comes first; returns the mark there, with the byte as its index. */
+static yaml_mark_t WalkTo(const char text[], size_t length, const yaml_mark_t *mark, size_t byte)
 {
-  PetscBool   by_offset = p->error == YAML_READER_ERROR ? PETSC_TRUE : PETSC_FALSE;
-  yaml_mark_t at        = {0};
-  size_t      i         = 0;
+  yaml_mark_t at = {0};
 
-  *mark = p->problem_mark;
-  while (i < length && (by_offset ? i < p->problem_offset : at.line < mark->line || (at.line == mark->line && at.column < mark->column))) {
-    size_t   bytes = LineBreak(text + i, length - i);
+  while (at.index < PetscMin(byte, length) && (at.line < mark->line || (at.line == mark->line && at.column < mark->column))) {
+    size_t   bytes = LineBreak(text + at.index, length - at.index);
     unsigned code;
 
     if (bytes) {
-      if (!by_offset && at.line == mark->line) break;
+      if (at.line == mark->line) break;
       at.line++;
       at.column = 0;
     } else {
-      bytes = PetscMax(Utf8Decode(text + i, length - i, &code), 1);
+      bytes = PetscMax(Utf8Decode(text + at.index, length - at.index, &code), 1);
       at.column++;
     }
-    i += bytes;
+    at.index += bytes;
   }
-  if (by_offset) *mark = at;
-  return i < length ? text[i] : 0;
+  return at;
+}
+
+static const yaml_mark_t nowhere = {.line = SIZE_MAX};
+
+/* libyaml gives a mark for what its scanner and parser find, and a byte for what its reader finds. Returns the character there. */
+static char Locate(const yaml_parser_t *p, const char text[], size_t length, yaml_mark_t *mark)
+{
+  *mark = p->error == YAML_READER_ERROR ? WalkTo(text, length, &nowhere, p->problem_offset) : WalkTo(text, length, &p->problem_mark, length);
+  return mark->index < length ? text[mark->index] : 0;
 }
 
 static PetscErrorCode SyntaxError(Reader *r, const char text[], size_t length)
@@ -248,17 +262,31 @@ static PetscErrorCode SyntaxError(Reader *r, const char text[], size_t length)
   yaml_parser_t *p = &r->parser;
   yaml_mark_t    mark;
   char           there = Locate(p, text, length, &mark), *message;
-  const char    *hint  = NULL;
+  const char    *hint  = NULL, *problem = p->problem ? p->problem : "not YAML", *context = p->context ? p->context : "";
 
   PetscFunctionBegin;
   if (there == '\t') hint = "a tab: YAML indents with blanks";
-  if (p->error == YAML_READER_ERROR) {
-    if (p->problem_value >= 0) PetscCall(TesFormat(&message, "%s (0x%02X): a deck is text in UTF-8", p->problem, (unsigned)p->problem_value));
-    else PetscCall(TesFormat(&message, "%s: a deck is text in UTF-8", p->problem));
-  } else if (p->context && p->context_mark.line != mark.line) {
-    PetscCall(TesFormat(&message, "%s (%s that begins in line %d)", p->problem ? p->problem : "not YAML", p->context, (int)p->context_mark.line + 1));
+  if (hint && strstr(problem, "cannot start any token")) {
+    PetscCall(TesFormat(&message, "%s", hint));
+    hint = NULL;
+  } else if (!strcmp(context, "while scanning a simple key")) { /* found out lines later: the place is where the key stands */
+    mark = p->context_mark;
+    PetscCall(TesFormat(&message, "a key without `:` behind it"));
+  } else if (!strcmp(context, "while scanning a quoted scalar") && strstr(problem, "unexpected")) { /* found out at the end of the text */
+    mark = p->context_mark;
+    PetscCall(TesFormat(&message, "this quotation mark is never closed"));
+  } else if (strstr(problem, "cannot start any token") && there > ' ' && there < 127) {
+    PetscCall(TesFormat(&message, there == '`' ? "no value begins with a backquote: a text with such characters stands in quotes" : "no value begins with `%c`: a text with such characters stands in quotes", there));
+  } else if (strstr(problem, "mapping values are not allowed")) {
+    PetscCall(TesFormat(&message, "no key can stand before this `:`: the keys of a section stand on lines of their own, a text with `: ` in it stands in quotes"));
+  } else if (p->error == YAML_READER_ERROR) {
+    if (p->problem_value >= 0) PetscCall(TesFormat(&message, "%s (0x%02X): a deck is text in UTF-8", problem, (unsigned)p->problem_value));
+    else PetscCall(TesFormat(&message, "%s: a deck is text in UTF-8", problem));
+  } else if (context[0] && p->context_mark.line != mark.line) {
+    if (strstr(problem, "expected key")) hint = "the keys of a section are indented alike";
+    PetscCall(TesFormat(&message, "%s (%s that begins in line %d)", problem, context, (int)p->context_mark.line + 1));
   } else {
-    PetscCall(TesFormat(&message, "%s%s%s%s", p->problem ? p->problem : "not YAML", p->context ? " (" : "", p->context ? p->context : "", p->context ? ")" : ""));
+    PetscCall(TesFormat(&message, "%s%s%s%s", problem, context[0] ? " (" : "", context, context[0] ? ")" : ""));
   }
   PetscCall(Complain(r, &mark, 1, message, hint));
   r->unreadable = PETSC_TRUE;
@@ -275,6 +303,7 @@ PetscErrorCode DeckParseYaml(TesDeck deck, PetscInt source, const char text[], s
   PetscFunctionBegin;
   *root = NULL;
   PetscCheck(yaml_parser_initialize(&r.parser), PETSC_COMM_SELF, PETSC_ERR_MEM, "no memory for the YAML parser");
+  r.end = WalkTo(text, length, &nowhere, length);
   yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
   yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, length);
   while (!end && !r.unreadable) {

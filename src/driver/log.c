@@ -1,6 +1,11 @@
-/* Terminal and run.log. On a terminal the progress line is redrawn five times a second at most; in a batch log it is a plain line twice a minute. */
+/* Terminal and run.log. On a terminal the progress line is redrawn five times a second at most; in a batch log it is a plain line twice a minute.
+
+   Is there a terminal? mpirun gives each rank a pseudo-terminal of its own, so under it isatty() is true even when mpirun's output goes to a file, and the
+   codes that redraw would end in the log. So under a launcher the answer is no, unless TESSERA_TERMINAL=1 says that whoever started it knows better
+   (the scripts do, when their own output is a terminal); TESSERA_TERMINAL=0 means plain lines anywhere. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <tessera/timing.h>
@@ -15,7 +20,16 @@ struct _p_Log {
   PetscReal last;
 };
 
-PetscErrorCode LogCreate(MPI_Comm comm, PetscBool quiet, Log *log)
+PetscBool LogOnTerminal(void)
+{
+  const char *told = getenv("TESSERA_TERMINAL");
+
+  if (told && (!strcmp(told, "0") || !strcmp(told, "1"))) return told[0] == '1' ? PETSC_TRUE : PETSC_FALSE;
+  if (getenv("OMPI_COMM_WORLD_RANK") || getenv("PMIX_RANK") || getenv("PMI_RANK")) return PETSC_FALSE;
+  return isatty(STDOUT_FILENO) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+PetscErrorCode LogCreate(MPI_Comm comm, PetscBool quiet, PetscBool terminal, Log *log)
 {
   int rank;
 
@@ -24,7 +38,7 @@ PetscErrorCode LogCreate(MPI_Comm comm, PetscBool quiet, Log *log)
   PetscCall(PetscNew(log));
   (*log)->speaker  = rank ? PETSC_FALSE : PETSC_TRUE;
   (*log)->quiet    = quiet;
-  (*log)->terminal = isatty(STDOUT_FILENO) ? PETSC_TRUE : PETSC_FALSE;
+  (*log)->terminal = terminal;
   (*log)->last     = TesNow();
   PetscFunctionReturn(PETSC_SUCCESS);
 }

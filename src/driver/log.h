@@ -4,7 +4,9 @@
 
 typedef struct _p_Log *Log;
 
-PetscErrorCode LogCreate(MPI_Comm comm, PetscBool quiet, Log *log);
+/* LogOnTerminal - may the progress line redraw? To be asked before MPI_Init, which makes even a process without a launcher look as if it had one */
+PetscBool      LogOnTerminal(void);
+PetscErrorCode LogCreate(MPI_Comm comm, PetscBool quiet, PetscBool terminal, Log *log);
 PetscErrorCode LogOpenFile(Log log, const char path[]); /* appended to; errors are only said */
 PetscErrorCode LogDestroy(Log *log);
 void           LogLine(Log log, const char format[], ...) __attribute__((format(printf, 2, 3)));

@@ -15,6 +15,7 @@ typedef struct {
   const CommandLine           *line;
   const TesProblemKind *const *kinds;
   int                          rank, size;
+  PetscBool                    terminal; /* the progress line may redraw */
 } Call;
 
 typedef struct {
@@ -114,7 +115,7 @@ static PetscErrorCode CheckCommand(const Call *call, TesExit *exit_code)
   char        text[32];
 
   PetscFunctionBegin;
-  PetscCall(LogCreate(PETSC_COMM_WORLD, PETSC_FALSE, &log));
+  PetscCall(LogCreate(PETSC_COMM_WORLD, PETSC_FALSE, PETSC_FALSE, &log));
   PetscCall(ReadProblem(call, log, &deck, &problem, &good));
   *exit_code = good ? TES_EXIT_DONE : TES_EXIT_DECK;
   if (good) {
@@ -176,7 +177,7 @@ static PetscErrorCode RunCommand(const Call *call, TesExit *exit_code)
   Log         log;
 
   PetscFunctionBegin;
-  PetscCall(LogCreate(PETSC_COMM_WORLD, call->line->quiet, &log));
+  PetscCall(LogCreate(PETSC_COMM_WORLD, call->line->quiet, call->terminal, &log));
   PetscCall(ReadProblem(call, log, &deck, &problem, &good));
   *exit_code = TES_EXIT_DECK;
   if (good) {
@@ -332,7 +333,7 @@ int TesMain(int argc, char **argv, const TesProblemKind *const kinds[])
   char        message[512] = "", **petsc_argv;
   int         petsc_argc;
   TesExit     exit_code;
-  Call        call = {.line = &line, .kinds = kinds};
+  Call        call = {.line = &line, .kinds = kinds, .terminal = LogOnTerminal()};
 
   /* Open MPI's default collective file writes report success on a full disk; tessera writes without MPI-IO, and what a library may still write must not lie. The user's choice wins. */
   setenv("OMPI_MCA_fcoll", "individual", 0);

@@ -10,6 +10,8 @@ const TesKey run_option_keys[] = {
             .help = "stop with a checkpoint (exit 75) when this step is reached; 0: no such limit"),
   TES_DURATION(RunOptions, run.wall_time, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "s", .restart_may_change = PETSC_TRUE,
                .help = "end this process with a checkpoint (exit 75) before so much time has passed; seconds or HH:MM:SS; 0: no limit"),
+  TES_DURATION(RunOptions, run.watchdog, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "s", .restart_may_change = PETSC_TRUE,
+               .help = "end a run that hangs (exit 70), each rank saying where it is: longest time for one step, checkpoint, set-up or finish; 0: wait for ever"),
   TES_BOOL(RunOptions, run.reproducible, .fallback = "true", .restart_may_change = PETSC_TRUE, .help = "sums in a fixed order, so that results do not depend on the number of ranks"),
 
   TES_SECTION("output", .help = "what is written, and where"),

@@ -7,7 +7,7 @@ typedef enum { ON_FAILURE_STOP, ON_FAILURE_CONTINUE } OnFailure;
 typedef struct {
   struct {
     PetscInt64 seed, steps;
-    PetscReal  wall_time;
+    PetscReal  wall_time, watchdog;
     PetscBool  reproducible;
   } run;
   struct {

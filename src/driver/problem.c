@@ -35,6 +35,13 @@ PetscErrorCode ProblemCreate(MPI_Comm comm, TesDeck deck, const TesProblemKind *
   }
   if (p->options.output.fields && !p->kind->keeps_fields)
     PetscCall(TesDeckComplainKey(deck, "output.fields", "without effect: kind %s keeps no fields", p->kind->name));
+  for (PetscInt i = 0; i < p->options.petsc.n; i++)
+    if (!TesNodeIsText(p->options.petsc.value[i])) {
+      char path[160];
+
+      snprintf(path, sizeof path, "petsc.%.140s", p->options.petsc.name[i]);
+      PetscCall(TesDeckComplainKey(deck, path, "no value for a PETSc option: write one word or number behind its full name, as `ksp_type: gmres`"));
+    }
   /* physics is looked at only when every key is a value of the right kind */
   PetscCall(TesDeckComplaints(deck, &complaints, NULL));
   if (!complaints && p->kind->check) PetscCall(p->kind->check(p));

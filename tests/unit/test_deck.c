@@ -119,8 +119,8 @@ static PetscErrorCode MistakesAreSaidWithPlaceAndNearestName(void)
   PetscCall(Complains("problem: toy\nsites: 4\nsolver:\n  rtoll: 1\n", "did you mean `rtol`?"));
   PetscCall(Complains("problem: toy\nsites: 64.5\n", "toy.yaml:2:8: error: `sites: 64.5` is not a whole number"));
   PetscCall(Complains("problem: toy\nsites: 64abc\n", "is not a whole number"));
-  PetscCall(Complains("problem: toy\nsites: 4\ndt: 1,5\n", "`dt: 1,5` is not a number"));
-  PetscCall(Complains("problem: toy\nsites: 4\ndt: nan\n", "is not a number"));
+  PetscCall(Complains("problem: toy\nsites: 4\ndt: 1,5\n", "`dt: 1,5` is not a number: a decimal point is `.`"));
+  PetscCall(Complains("problem: toy\nsites: 4\ndt: nan\n", "`dt: nan` is not a finite number"));
   PetscCall(Complains("problem: toy\nsites: 4\ndt: 0\n", "must be above 0"));
   PetscCall(Complains("problem: toy\nsites: 1\n", "at least 2 and at most 1000000"));
   PetscCall(Complains("problem: toy\ndt: 1\n", "`sites` is missing"));
@@ -179,7 +179,7 @@ static PetscErrorCode HostileTextIsRefusedQuickly(void)
 
 static PetscErrorCode SetOverridesAndNamesItself(void)
 {
-  static const char *const sets[] = {"solver.rtol=1e-6", "term.1.coeff=0.5", "dt=0.25", NULL}, *const bad[] = {"solver.rtoll=1", "dt=x", NULL};
+  static const char *const sets[] = {"solver.rtol=1e-6", "term.1.coeff=0.5", "dt=0.25", NULL}, *const bad[] = {"solver.rtoll=1", "dt=x", "term.9.coeff=1", NULL};
   Toy                      toy;
   TesDeck                  deck;
   PetscInt                 n;
@@ -193,7 +193,8 @@ static PetscErrorCode SetOverridesAndNamesItself(void)
   TES_CHECK_NEAR(toy.dt, 0.25, 0);
   PetscCall(TesDeckDestroy(&deck));
   PetscCall(Read(good, strlen(good), bad, &toy, &deck, &n, &said));
-  TES_CHECK_INT(n, 2);
+  TES_CHECK_INT(n, 3);
+  TES_CHECK_CONTAINS(said, "--set term.9.coeff=1: error: there is no such item in the list");
   TES_CHECK_CONTAINS(said, "--set dt=x: error: `dt: x` is not a number");
   TES_CHECK_CONTAINS(said, "--set solver.rtoll=1: error: unknown key");
   PetscCall(TesDeckDestroy(&deck));

@@ -220,6 +220,8 @@ static PetscErrorCode WhatIsNoTextIsRefused(void)
   COMPLAINS("problem: toy\n\ta: 1\n", "a tab: YAML indents with blanks");
   COMPLAINS("problem: toy\na: !!int 3\n", "toy.yaml:2:4: error: tag `!!int` has no meaning in a deck");
   COMPLAINS("problem: toy\na: {b: [\n", "toy.yaml:3:1: error: ");
+  COMPLAINS("problem: toy\na: 1\nother", "toy.yaml:3:1: error: a key without `:` behind it");
+  COMPLAINS("problem: toy\nwords: [x", "toy.yaml:2:10: error: "); /* no line break at the end: the end is still in the last line */
   COMPLAINS("problem: toy\n? [1, 2]\n: 3\n", "a key must be a plain word");
   COMPLAINS("- 1\n- 2\n", "toy.yaml:1:1: error: a deck is a map of keys and values");
   COMPLAINS("# nothing\n\n", "the deck is empty");

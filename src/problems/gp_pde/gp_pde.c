@@ -10,8 +10,13 @@
 #include "gp_pde.h"
 
 static const char *const node_names[]     = {"uniform", "chebyshev", NULL};
+<<<<<<< HEAD
 const char *const        gp_boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", NULL}; /* BoundaryKind of boundary.c */
 const char *const        gp_family_names[] = {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
+=======
+static const char *const boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", "full", NULL}; /* BoundaryKind of boundary.c */
+const char *const        gp_family_names[]= {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
+>>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
 static const char *const automatic[]      = {"auto", NULL};
 static const char *const asked[]          = {"auto", "true", "false", NULL};
 
@@ -41,10 +46,11 @@ static const TesKey keys[] = {
   TES_EXPR(GpPde, source.expression, .variables = "x y z t", .when = "source.from=expression", .help = "f in the coordinates"),
   TES_FILE(GpPde, source.file, .when = "source.from=hdf5", .help = "HDF5 file with f on the nodes"),
   TES_STRING(GpPde, source.dataset, .fallback = "/f", .when = "source.from=hdf5", .help = "dataset of shape [n_z][n_y][n_x]"),
+  TES_REAL(GpPde, source.noise_sd, .fallback = "0", .range = TES_AT_LEAST(0), .help = "standard deviation of white noise in f, in the unit of f; > 0: regularised (MAP) solve, linear equations without time"),
   TES_SECTION("boundary", .help = "what is prescribed on the sides"),
   TES_ENUMS(GpPde, boundary.kind, .fallback = "[auto]", .min_items = 1, .max_items = 6, .choices = gp_boundary_names,
             .help = "one word, one per dimension, or one per side (x lower, x upper, ...). auto: dirichlet, for evolution equations initial_inflow (initial values, values where a flow enters, dirichlet "
-                    "elsewhere in space); neumann: outward derivative; robin: see there; periodic"),
+                    "elsewhere in space); neumann: outward derivative; robin: see there; periodic; full: dirichlet on all sides, those of time included (reference only)"),
   TES_REALS(GpPde, boundary.robin, .fallback = "[1.0, 0.5]", .min_items = 2, .max_items = 2, .help = "a and b of robin sides: a u + b du/dn = g"),
   TES_ENUM(GpPde, boundary.from, .fallback = "manufactured", .choices = gp_data_names, .help = "where the values come from"),
   TES_EXPRS(GpPde, boundary.expression, .min_items = 1, .max_items = 6, .variables = "x y z t", .when = "boundary.from=expression",

@@ -459,6 +459,15 @@ static PetscErrorCode TrainingCheck(TesProblem problem, GpPde *gp)
   if (!family) PetscCall(TesDeckComplain(problem, "kernel.family", "not a covariance that can be trained: student_t_mixture, gaussian_mixture, matern or se for solver.kind: reference"));
   else if (family->matern && gp->kernel.nu != 2.5 && gp->kernel.nu != 3.5 && gp->kernel.nu != 4.5)
     PetscCall(TesDeckComplain(problem, "kernel.nu", "%s: 2.5, 3.5 or 4.5 are there", gp->kernel.nu < 2.5 ? "too rough for an equation with second derivatives, which needs 2 nu > 4" : "not a smoothness that is in closed form"));
+  if (gp->eq->gradient || gp->coefficient)
+    PetscCall(TesDeckComplain(problem, gp->coefficient ? "equation.variable_coefficient" : "equation.kind", "not for solver.kind: reference, which knows constant coefficients and reactions n(u)"));
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    for (PetscInt k = 0; k < 2; k++) {
+      if (gp->n_trace[d] == 2 && gp->trace[d][k].slope == 0 && gp->trace[d][k].end == k) continue;
+      PetscCall(TesDeckComplain(problem, "boundary.kind", "not for solver.kind: reference, which takes the values of u on every side: full, or leave it out"));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
+  }
   for (PetscInt d = 0; d < gp->dim; d++) {
     const PetscReal nyquist = (PetscReal)(gp->n[d] - 1) / (2 * gp->length[d]);
 
@@ -523,8 +532,14 @@ void GpTrainingOperator(const GpPde *gp, GpObjective *objective)
     objective->second[d] = gp->second[d];
   }
   objective->shift           = gp->zeroth;
+<<<<<<< HEAD
   objective->gp              = gp->eq->reaction ? gp : NULL;
   objective->boundary_weight = gp->reference.boundary_weight.word < 0 ? gp->reference.boundary_weight.value : !strcmp(gp->eq->name, "advection") ? 500 : 200;
+=======
+  objective->reaction        = gp->eq->reaction ? gp->eq : NULL;
+  objective->gp              = gp;
+  objective->boundary_weight = gp->reference.boundary_weight.word < 0 ? gp->reference.boundary_weight.value : strcmp(gp->eq->name, "advection") ? 200 : 500;
+>>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
 }
 
 const GpRoute gp_route_reference = {

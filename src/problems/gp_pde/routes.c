@@ -33,6 +33,7 @@ PetscErrorCode GpRouteChoose(GpPde *gp)
   gp->route = solver_routes[gp->solver.kind];
   if (gp->solver.kind == 0 && gp->dim && gp->n[0] > IDENTIFY_POINTS && gp->kernel.family == 0 && GpFourierFits(gp)) gp->route = GP_ROUTE_FOURIER;
   if (GpInverseWanted(gp)) gp->route = GP_ROUTE_INVERSE;
+  else if (gp->inverse.data || gp->inverse.initial.n || gp->inverse.synthetic > 0) PetscCall(TesDeckComplain(gp->problem, gp->inverse.data ? "inverse.data" : gp->inverse.initial.n ? "inverse.initial" : "inverse.synthetic", "without inverse.unknown, the coefficients that it is about"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

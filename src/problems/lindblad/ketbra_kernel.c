@@ -1,0 +1,134 @@
+/* Kernels of the ket-bra form, compiled once per instruction set: 8 columns of rho at once, R and M side by side, so that an entry of a sparse row costs two (H real) or four
+   multiply-adds on whole registers. */
+#include <string.h>
+#include <tessera/isa.h>
+#include "ketbra.h"
+
+typedef double vec __attribute__((vector_size(64), aligned(8), may_alias));
+
+#define P LB_PANEL
+
+/* rows i below the panel hold R in X[i][J] and -M in X[J][i]; rows above hold M in X[i][J] and R in X[J][i] */
+static void Load(int64_t n, int64_t column, const double *x, double *panel)
+{
+  const int width = (int)(n - column < P ? n - column : P);
+
+  for (int64_t i = 0; i < n; i++) {
+    double *r = panel + i * 2 * P, *m = r + P;
+
+    if (width < P) memset(r, 0, 2 * P * sizeof *r);
+    if (i >= column + P) {
+      for (int q = 0; q < width; q++) {
+        r[q] = x[i * n + column + q];
+        m[q] = -x[(column + q) * n + i];
+      }
+    } else if (i < column) {
+      for (int q = 0; q < width; q++) {
+        m[q] = x[i * n + column + q];
+        r[q] = x[(column + q) * n + i];
+      }
+    } else {
+      for (int q = 0; q < width; q++) {
+        const int64_t j = column + q;
+
+        r[q] = i >= j ? x[i * n + j] : x[j * n + i];
+        m[q] = i == j ? 0 : i > j ? -x[j * n + i] : x[i * n + j];
+      }
+    }
+  }
+}
+
+static void Multiply(const LbRows *a, int64_t from, int64_t to, const double *panel, double *product)
+{
+  for (int64_t i = from; i < to; i++) {
+    vec re, im;
+
+    if (a->imaginary) {
+      const double d = a->diagonal[i];
+
+      re = d * *(const vec *)(panel + i * 2 * P);
+      im = d * *(const vec *)(panel + i * 2 * P + P);
+      for (int e = a->start[i]; e < a->start[i + 1]; e++) {
+        const double *p = panel + (int64_t)a->column[e] * 2 * P, c = a->im[e];
+
+        re -= c * *(const vec *)(p + P);
+        im += c * *(const vec *)p;
+      }
+    } else {
+      re = im = (vec){0};
+      for (int e = a->start[i]; e < a->start[i + 1]; e++) {
+        const double *p = panel + (int64_t)a->column[e] * 2 * P, c = a->im[e], d = a->re[e];
+
+        re += d * *(const vec *)p;
+        im += d * *(const vec *)(p + P);
+        re -= c * *(const vec *)(p + P);
+        im += c * *(const vec *)p;
+      }
+    }
+    *(vec *)(product + i * 2 * P)     = re;
+    *(vec *)(product + i * 2 * P + P) = im;
+  }
+}
+
+/* With both parts in one array the part met first is stored, the second one added: with panels in ascending order that is i > j first. */
+static void Store(int64_t n, int64_t column, const double *product, double *w, double *v)
+{
+  const int width = (int)(n - column < P ? n - column : P);
+
+  for (int64_t i = 0; i < n; i++) {
+    const double *re = product + i * 2 * P, *im = re + P;
+
+    if (i >= column + P) {
+      double *rows = v ? v : w;
+
+      for (int q = 0; q < width; q++) {
+        w[i * n + column + q]      = re[q];
+        rows[(column + q) * n + i] = -im[q];
+      }
+    } else if (i < column) {
+      if (v) {
+        for (int q = 0; q < width; q++) {
+          w[i * n + column + q]   = im[q];
+          v[(column + q) * n + i] = re[q];
+        }
+      } else {
+        for (int q = 0; q < width; q++) {
+          w[i * n + column + q] += im[q];
+          w[(column + q) * n + i] += re[q];
+        }
+      }
+    } else {
+      for (int q = 0; q < width; q++) {
+        const int64_t j     = column + q;
+        const int     other = (int)(i - column);
+
+        if (v) v[i * n + j] = 0;
+        if (i == j) w[i * n + j] = 2 * re[q];
+        else if (i > j) w[i * n + j] = re[q] + product[j * 2 * P + other];
+        else w[i * n + j] = im[q] - product[j * 2 * P + P + other];
+      }
+    }
+  }
+}
+
+static void Start(int64_t n, double a, double b, double shift, const double *x0, const double *x, const double *w, const double *v, double *y)
+{
+  for (int64_t j = 0; j < n; j++) {
+    double s = v ? w[j] + v[j] : w[j];
+
+    s += shift * x[j];
+    if (a != 0) s += a * y[j];
+    if (x0) s += b * x0[j];
+    y[j] = s;
+  }
+}
+
+static void Jump(int64_t n, int64_t shift, double c, const double *factor, const double *x, double *y)
+{
+  const int64_t from = shift < 0 ? -shift : 0, to = shift > 0 ? n - shift : n;
+
+  for (int64_t j = from; j < to; j++) y[j] += c * factor[j] * x[j + shift];
+}
+
+extern const LbKetbraKernels TES_KERNEL(LbKetbraTable);
+const LbKetbraKernels        TES_KERNEL(LbKetbraTable) = {Load, Multiply, Store, Start, Jump};

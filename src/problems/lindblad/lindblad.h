@@ -1,0 +1,92 @@
+#pragma once
+/* lindblad, private: the context of the kind, its parts and their files. */
+#include "integrator.h"
+#include "liouville.h"
+
+typedef enum { LB_SOLVER_DENSITY, LB_SOLVER_TRAJECTORIES } LbSolverKind;
+typedef enum { LB_TASK_EVOLVE, LB_TASK_STEADY, LB_TASK_SPECTRUM, LB_TASK_CORRELATION, LB_TASK_SWEEP } LbTaskKind;
+typedef enum { LB_OBSERVE_AUTO, LB_OBSERVE_EXPECTATION, LB_OBSERVE_PURITY, LB_OBSERVE_ENTROPY, LB_OBSERVE_ENERGY, LB_OBSERVE_TRACE, LB_OBSERVE_CURRENT, LB_OBSERVE_POPULATION } LbObserveKind;
+typedef enum { LB_REDUCE_MEAN, LB_REDUCE_SUM, LB_REDUCE_EACH } LbReduceKind;
+
+/* ---- observables.c: what the deck asks for, independent of the solver ---- */
+
+/* one column of the series */
+typedef struct {
+  char     name[96];
+  int      kind, item;
+  int      n_terms;   /* expectation: sum of products */
+  LbTerm  *term;      /* coefficients include 1/n of a mean */
+  PetscInt n_sites;   /* entropy: sites of the subsystem */
+  int     *site;
+  PetscBool complex;  /* two columns, _re and _im */
+} LbObservable;
+
+typedef struct {
+  int           n, room;
+  LbObservable *item;
+  int           n_columns;
+  char        (*column)[104]; /* names as in the series */
+} LbObservables;
+
+PetscErrorCode LbObservablesCreate(TesProblem problem, LbModel *model, const LbModelDeck *deck, LbObservables *observables, PetscBool *good);
+PetscErrorCode LbObservablesDestroy(LbObservables *observables);
+
+typedef struct Lindblad Lindblad;
+
+/* ---- what a solver is: one table per solver and task, chosen by the deck ---- */
+typedef struct {
+  const char *name;
+  PetscErrorCode (*check)(TesProblem, Lindblad *, PetscBool *good);
+  PetscErrorCode (*estimate)(TesProblem, Lindblad *, TesEstimate *);
+  PetscErrorCode (*setup)(TesProblem, Lindblad *);
+  PetscErrorCode (*start)(TesProblem, Lindblad *);
+  PetscErrorCode (*step)(TesProblem, Lindblad *, TesProgress *);
+  PetscErrorCode (*observe)(TesProblem, Lindblad *, TesSeries, PetscBool last);
+  PetscErrorCode (*state)(TesProblem, Lindblad *, TesState);
+  PetscErrorCode (*finish)(TesProblem, Lindblad *, TesReport);
+  PetscErrorCode (*destroy)(TesProblem, Lindblad *);
+} LbSolver;
+
+/* ---- density.c: the density matrix of a run and what all its tasks share ---- */
+typedef struct {
+  MPI_Comm      world, comm; /* comm: ranks that work, MPI_COMM_NULL on the others */
+  int           ranks;
+  LbLiouville   l;
+  TesPartition  rows;        /* entries over the ranks of the run, for the state */
+  LbVec         x;
+  LbFunctional *functional;  /* per observable */
+  PetscReal    *values;      /* [n_columns] the last measured */
+  PetscReal     trace, purity;
+} LbDensity;
+
+struct Lindblad {
+  LbModelDeck model_deck; /* first: its keys are those of the deck */
+  int         solver, task;
+  struct {
+    PetscReal start, end, output_every;
+  } time;
+  LbIntegratorDeck integrator;
+
+  PetscBool       ready; /* the model is sound */
+  LbModel         model;
+  LbObservables   observables;
+  const LbSolver *how;
+  LbDensity       density;
+  LbIntegrator    integrate;
+  PetscReal       now;
+  PetscInt64      rows_done; /* rows of the series that were measured */
+  PetscReal       top_population;
+  char           *history;
+  PetscReal       figures[16];
+};
+
+PetscErrorCode LbDensityCheck(TesProblem problem, Lindblad *c, PetscBool *good);
+PetscErrorCode LbDensitySetUp(TesProblem problem, Lindblad *c);
+PetscErrorCode LbDensityDestroy(Lindblad *c);
+PetscErrorCode LbDensityState(Lindblad *c, const char name[], LbVec *x, TesState state); /* a vector as an item of the state */
+PetscErrorCode LbDensityMeasure(Lindblad *c, const LbVec *x, PetscReal t);               /* all observables; Collective on the world */
+PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
+PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
+
+extern const LbSolver lb_density_evolve;
+extern const TesKey   lb_keys[];

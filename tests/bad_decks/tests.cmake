@@ -1,0 +1,13 @@
+# One test per deck. What only a run can know (an option that nothing asks for, a folder that holds another run) is tried with `run` alone.
+file(GLOB TES_BAD_DECKS CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.yaml)
+foreach(deck IN LISTS TES_BAD_DECKS)
+  get_filename_component(name ${deck} NAME_WE)
+  set(commands check run)
+  if(name MATCHES "^(petsc_unused|restart_|run_again)")
+    set(commands run)
+  endif()
+  add_test(NAME bad_decks/${name} COMMAND bash ${CMAKE_CURRENT_LIST_DIR}/bad_deck.sh $<TARGET_FILE:tessera> ${deck} ${commands})
+  set_tests_properties(bad_decks/${name} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" TIMEOUT 60 LABELS problem)
+endforeach()
+add_test(NAME bad_decks/said_once_on_two_ranks COMMAND bash ${CMAKE_CURRENT_LIST_DIR}/bad_deck.sh $<TARGET_FILE:tessera> ${CMAKE_CURRENT_LIST_DIR}/run_two_mistakes.yaml once)
+set_tests_properties(bad_decks/said_once_on_two_ranks PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 60 LABELS problem)
