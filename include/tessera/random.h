@@ -11,14 +11,11 @@ typedef enum {
   TES_STREAM_INITIAL_STATE     = 1, /* random start values of a field */
   TES_STREAM_FOURIER_EXTENSION = 2, /* gp_pde: random block of the low-rank correction */
   TES_STREAM_OBSERVATION_NOISE = 3, /* synthetic measurement noise */
-<<<<<<< HEAD
-  TES_STREAM_POSTERIOR         = 32 /* gp_pde: (sample; index; 0 coefficients, 1 noise) */
-=======
   TES_STREAM_RANDOM_FIELD      = 16, /* Gaussian random fields: (sample; mode number) */
   TES_STREAM_MGNO_WEIGHTS      = 17, /* mgno: start weights (tensor; index) */
   TES_STREAM_MGNO_SHUFFLE      = 18, /* mgno: order of the samples (epoch; sample) */
-  TES_STREAM_MGNO_COEFFICIENT  = 19  /* mgno: random parameters of a coefficient (sample; which) */
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
+  TES_STREAM_MGNO_COEFFICIENT  = 19, /* mgno: random parameters of a coefficient (sample; which) */
+  TES_STREAM_POSTERIOR         = 32 /* gp_pde: (sample; index; 0 coefficients, 1 noise) */
 } TesStream;
 
 typedef struct {

@@ -252,10 +252,6 @@ PetscErrorCode GpCheck(TesProblem problem)
   gp->comm    = TesProblemComm(problem);
   gp->eq      = &gp_equations[gp->equation.kind];
   PetscCall(ResolveDomain(problem, gp, &good));
-<<<<<<< HEAD
-  PetscCall(GpRouteChoose(gp));
-=======
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
   if (good) PetscCall(GpBoundaryResolve(problem, gp, &good));
   gp->remainder = gp->eq->nonlinear || gp->equation.variable_coefficient ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(GpRouteChoose(gp));

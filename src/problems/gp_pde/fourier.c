@@ -34,24 +34,15 @@ typedef struct _GpFourier {
   PetscReal  highest; /* significant angular frequency */
 } GpFourier;
 
-<<<<<<< HEAD
 /* p u'' + p k2 u = f with the values of u at both ends */
 static PetscBool Form(const GpPde *gp)
 {
   if (gp->dim != 1 || gp->remainder || gp->second[0] == 0 || gp->first[0] != 0 || gp->n_trace[0] != 2) return PETSC_FALSE;
   return gp->trace[0][0].slope == 0 && gp->trace[0][1].slope == 0 ? PETSC_TRUE : PETSC_FALSE;
-=======
-/* u'' + k2 u with values at both ends */
-static PetscBool PlainEquation(const GpPde *gp)
-{
-  if (gp->remainder || gp->second[0] != 1 || gp->first[0] != 0 || gp->n_trace[0] != 2) return PETSC_FALSE;
-  return gp->trace[0][0].slope == 0 && gp->trace[0][1].slope == 0 && gp->trace[0][0].value == 1 && gp->trace[0][1].value == 1 ? PETSC_TRUE : PETSC_FALSE;
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
 }
 
 PetscBool GpFourierFits(const GpPde *gp)
 {
-<<<<<<< HEAD
   return Form(gp) && gp->nodes[0] == TES_NODES_UNIFORM && gp->n[0] >= LEAST_POINTS ? PETSC_TRUE : PETSC_FALSE;
 }
 
@@ -66,9 +57,6 @@ static PetscReal EndValue(const GpPde *gp, PetscInt side)
   const PetscInt k = gp->trace[0][0].end == side ? 0 : 1;
 
   return gp->face[0][k][0] / gp->trace[0][k].value;
-=======
-  return gp->dim == 1 && gp->nodes[0] == TES_NODES_UNIFORM && PlainEquation(gp) && gp->n[0] >= LEAST_POINTS ? PETSC_TRUE : PETSC_FALSE;
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
 }
 
 static PetscErrorCode FourierCheck(TesProblem problem, GpPde *gp)
@@ -76,11 +64,7 @@ static PetscErrorCode FourierCheck(TesProblem problem, GpPde *gp)
   PetscFunctionBegin;
   if (gp->dim != 1) PetscCall(TesDeckComplain(problem, "solver.kind", "for one dimension only: two and three dimensions never need it, take auto"));
   else if (gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take auto, on Chebyshev nodes where the source is broadband", gp->eq->name));
-<<<<<<< HEAD
   else if (!Form(gp)) PetscCall(TesDeckComplain(problem, "solver.kind", "for second + zeroth order terms with constant coefficients and the values of u at both ends only: take auto"));
-=======
-  else if (!PlainEquation(gp)) PetscCall(TesDeckComplain(problem, "solver.kind", "for u'' + k2 u = f with the values of u given at both ends (poisson or helmholtz, dirichlet): take auto"));
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
   else if (gp->nodes[0] != TES_NODES_UNIFORM) PetscCall(TesDeckComplain(problem, "domain.nodes", "not for solver.kind: fft_extension, which stands on uniform nodes: on Chebyshev nodes take auto"));
   else if (gp->n[0] < LEAST_POINTS) PetscCall(TesDeckComplain(problem, "domain.points", "too few for solver.kind: fft_extension, which needs at least %d: take auto", LEAST_POINTS));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -210,11 +194,7 @@ static PetscReal At(const GpFourier *w, PetscReal k2, PetscReal length, PetscRea
 /* Particular solution, then the two homogeneous ones from the boundary values. */
 static PetscErrorCode Integrate(GpPde *gp, GpFourier *w)
 {
-<<<<<<< HEAD
   const PetscReal k2 = Shift(gp), length = gp->length[0], unit = PETSC_PI / length;
-=======
-  const PetscReal k2 = gp->zeroth, length = gp->length[0], unit = PETSC_PI / length;
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
   PetscReal       m[2][2], g[2], det, size = 0;
 
   PetscFunctionBegin;
@@ -248,11 +228,7 @@ static PetscErrorCode Integrate(GpPde *gp, GpFourier *w)
 
 static PetscReal LambdaMin(const GpPde *gp)
 {
-<<<<<<< HEAD
   const PetscReal k2 = Shift(gp), unit = PetscSqr(PETSC_PI / gp->length[0]);
-=======
-  const PetscReal k2 = gp->zeroth, unit = PetscSqr(PETSC_PI / gp->length[0]);
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
   PetscReal       lambda = PetscAbsReal(k2 - unit);
 
   if (k2 > 0) {
@@ -290,11 +266,7 @@ static PetscErrorCode DifferenceRms(PetscInt64 n, PetscReal h, PetscReal k2, con
 static PetscErrorCode Estimate(GpPde *gp, GpFourier *w)
 {
   const PetscInt64 n = gp->n[0], every = gp->f_middle ? 2 : 1, all = every * (n - 1) + 1;
-<<<<<<< HEAD
   const PetscReal  k2 = Shift(gp);
-=======
-  const PetscReal  k2 = gp->zeroth;
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
   PetscReal       *line, *f, *r;
 
   PetscFunctionBegin;
@@ -319,11 +291,7 @@ static PetscErrorCode Bound(GpPde *gp, GpFourier *w)
 {
   const GpPointSet *set   = gp->f_middle ? &gp->middle : &gp->grid;
   const PetscReal  *f     = gp->f_middle ? gp->f_middle : gp->f;
-<<<<<<< HEAD
   const PetscReal   shift = gp->f_middle ? 0.5 : 0, k2 = Shift(gp), length = gp->length[0];
-=======
-  const PetscReal   shift = gp->f_middle ? 0.5 : 0, k2 = gp->zeroth, length = gp->length[0];
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
   PetscReal        *line, *u, *r, peak = 0;
 
   PetscFunctionBegin;
@@ -443,11 +411,7 @@ static PetscErrorCode FourierValues(GpPde *gp, const GpPointSet *set, PetscReal 
   const GpFourier *w = gp->fourier;
 
   PetscFunctionBegin;
-<<<<<<< HEAD
   for (PetscInt64 i = 0; i < set->n_local; i++) u[i] = At(w, Shift(gp), gp->length[0], (set->x[0][set->part.first + i] - gp->lower[0]) / gp->length[0]);
-=======
-  for (PetscInt64 i = 0; i < set->n_local; i++) u[i] = At(w, gp->zeroth, gp->length[0], (set->x[0][set->part.first + i] - gp->lower[0]) / gp->length[0]);
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -10,13 +10,8 @@
 #include "gp_pde.h"
 
 static const char *const node_names[]     = {"uniform", "chebyshev", NULL};
-<<<<<<< HEAD
-const char *const        gp_boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", NULL}; /* BoundaryKind of boundary.c */
+const char *const        gp_boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", "full", NULL}; /* BoundaryKind of boundary.c */
 const char *const        gp_family_names[] = {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
-=======
-static const char *const boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", "full", NULL}; /* BoundaryKind of boundary.c */
-const char *const        gp_family_names[]= {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
 static const char *const automatic[]      = {"auto", NULL};
 static const char *const asked[]          = {"auto", "true", "false", NULL};
 

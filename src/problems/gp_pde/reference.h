@@ -23,12 +23,7 @@ PetscErrorCode GpSlabDot(const GpSlab *slab, const PetscReal *x, const PetscReal
 typedef struct {
   GpSlab           slab;
   PetscReal        spacing[GP_DIM], first[GP_DIM], second[GP_DIM], shift; /* L u = sum_d first d_d u + second d_d^2 u + shift u + n(u) */
-<<<<<<< HEAD
   const GpPde     *gp;                                                   /* of the reaction n(u); NULL: none */
-=======
-  const GpEquation *reaction;                                            /* n(u); NULL: none */
-  const GpPde      *gp;                                                  /* whose parameters n takes; NULL where it has none */
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
   const PetscReal *f;                                                    /* [n_local] */
   const PetscReal *face[GP_DIM][2];                                      /* values of u on all points of a side; NULL: none given */
   PetscReal        jitter, boundary_weight;

@@ -220,23 +220,11 @@ PetscErrorCode GpObjectiveEvaluate(const GpObjective *objective, const GpKernel 
     if (objective->base_linear) r[i] += objective->base_linear[i];
     slope[i] = objective->shift;
   }
-<<<<<<< HEAD
   if (objective->gp) {
     const GpFields whole = {.n = slab->n_local, .u = work}, tangent = {.n = slab->n_local, .u = slope};
 
     objective->gp->eq->reaction(objective->gp, &whole, r);
     objective->gp->eq->tangent(objective->gp, &whole, &tangent);
-=======
-  if (objective->reaction) {
-    const GpFields at = {.n = slab->n_local, .u = work}, into = {.n = slab->n_local, .u = h};
-
-    PetscCall(PetscArrayzero(h, n));
-    objective->reaction->reaction(objective->gp, &at, h);
-    for (size_t i = 0; i < n; i++) r[i] += h[i];
-    PetscCall(PetscArrayzero(h, n));
-    objective->reaction->tangent(objective->gp, &at, &into);
-    for (size_t i = 0; i < n; i++) slope[i] += h[i];
->>>>>>> 30d82822d2e72a53837221c05b7405fc0b630e2e
   }
   for (size_t i = 0; i < n; i++) r[i] -= objective->f[i];
   PetscCall(GpSlabDot(slab, u, w, &terms->quadratic));
