@@ -108,7 +108,7 @@ static const TesKey keys[] = {
   TES_INT_OR(GpPde, output.test_points, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(2, 100000),
              .help = "points per dimension of the uniform grid on which u is given out and the error taken; auto: 300, in 3-D 65"),
   TES_ENUM(GpPde, output.posterior_sd, .fallback = "auto", .choices = asked,
-           .help = "posterior standard deviation of u on the test points (not of solver.kind: fft_extension and reference); auto: up to 10^6 collocation points"),
+           .help = "posterior standard deviation of u on the test points (not of solver.kind: fft_extension and reference); auto: up to 10^5 collocation points"),
   TES_KEYS_END,
 };
 

@@ -16,7 +16,7 @@
 #include <tessera/random.h>
 
 #define SAMPLES     32      /* a sampling error of 1/8 of the standard deviation */
-#define AUTO_POINTS 1000000 /* collocation points up to which output.posterior_sd: auto asks for it */
+#define AUTO_POINTS 100000  /* collocation points up to which output.posterior_sd: auto asks for it */
 
 PetscBool GpPosteriorWanted(const GpPde *gp)
 {
