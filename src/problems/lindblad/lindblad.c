@@ -6,7 +6,7 @@
 #include <string.h>
 #include "lindblad.h"
 
-static const char *const solver_names[]  = {"density", NULL};
+static const char *const solver_names[]  = {"density", "trajectories", NULL};
 static const char *const task_names[]    = {"evolve", "steady", NULL};
 static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
 static const char *const unique_names[]  = {"auto", "true", "false", NULL};
@@ -80,7 +80,7 @@ static const TesKey observable_keys[] = {
 };
 
 const TesKey lb_keys[] = {
-  TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix"),
+  TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix; trajectories: averages over quantum trajectories, for larger systems"),
   TES_ENUM(Lindblad, task, .fallback = "evolve", .choices = task_names, .help = "evolve: observables against time; steady: the steady state"),
   TES_SECTION("system", .help = "what there is"),
   TES_ITEMS(LbModelDeck, system.sites, LbSiteItem, site_keys, .min_items = 1, .help = "groups of sites, numbered on from 0"),
@@ -108,6 +108,12 @@ const TesKey lb_keys[] = {
   TES_REAL(Lindblad, integrator.step, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1/energy", .help = "fixed step of dp5, lsrk4, strang, strang4, cfm4; 0: chosen (strang needs one)"),
   TES_INT(Lindblad, integrator.dimension, .fallback = "24", .range = TES_BETWEEN(2, 90), .help = "krylov: vectors of the basis"),
   TES_REAL(Lindblad, integrator.margin, .fallback = "1.1", .range = TES_BETWEEN(0.5, 10), .unit = "1", .help = "faber, cfm4: factor on the bounds of the spectrum"),
+  TES_SECTION("trajectories", .help = "solver: trajectories"),
+  TES_INT64(Lindblad, trajectories.count, .fallback = "1000", .range = TES_BETWEEN(1, 1000000000), .when = "solver=trajectories", .help = "how many, at most"),
+  TES_INT(Lindblad, trajectories.block, .fallback = "32", .range = TES_BETWEEN(1, 100000), .when = "solver=trajectories", .help = "trajectories of one step; more ranks than this do not help"),
+  TES_BOOL(Lindblad, trajectories.share_no_jump, .fallback = "true", .when = "solver=trajectories", .help = "do the evolution without jumps once and sample only what jumps"),
+  {.type = TES_KEY_REAL, .path = "trajectories.until.stderr", .offset = offsetof(Lindblad, trajectories.until.error), .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=trajectories", .help = "stop after the block at which every standard error is below this; 0: never before `count`"},
+  TES_INT64(Lindblad, trajectories.until.max, .fallback = "0", .range = TES_BETWEEN(0, 1000000000), .when = "solver=trajectories", .help = "with until.stderr: at most so many in place of `count`; 0: `count`"),
   TES_SECTION("steady", .help = "task: steady"),
   TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
   TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
@@ -119,7 +125,10 @@ const TesKey lb_keys[] = {
 
 static const LbSolver *Pick(const Lindblad *c)
 {
-  static const LbSolver *const table[1][2] = {{&lb_density_evolve, &lb_density_steady}};
+  static const LbSolver *const table[2][2] = {
+    {&lb_density_evolve,      &lb_density_steady},
+    {&lb_trajectories_evolve, NULL              },
+  };
 
   return table[c->solver][c->task];
 }
@@ -134,6 +143,10 @@ static PetscErrorCode Check(TesProblem problem)
   PetscCall(LbModelCreate(problem, &c->model_deck, &c->model, &good));
   if (good) PetscCall(LbObservablesCreate(problem, &c->model, &c->model_deck, &c->observables, &good));
   c->how = Pick(c);
+  if (!c->how) {
+    good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve)", solver_names[c->solver]));
+  }
   if (good) PetscCall(c->how->check(problem, c, &good));
   c->ready = good;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -74,6 +74,16 @@ struct Lindblad {
     PetscInt64 max_applications;
   } steady;
 
+  struct {
+    PetscInt64 count;
+    PetscInt   block;
+    PetscBool  share_no_jump;
+    struct {
+      PetscReal  error;
+      PetscInt64 max;
+    } until;
+  } trajectories;
+
   PetscBool       ready; /* the model is sound */
   LbModel         model;
   LbObservables   observables;
@@ -96,5 +106,5 @@ PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
 PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
-extern const LbSolver lb_density_evolve, lb_density_steady;
+extern const LbSolver lb_density_evolve, lb_density_steady, lb_trajectories_evolve;
 extern const TesKey   lb_keys[];
