@@ -111,6 +111,7 @@ PetscErrorCode TesSeriesBeginRow(TesSeries s, PetscInt64 step, PetscBool snapsho
   s->snapshot_due = snapshot_due;
   s->open         = PETSC_TRUE;
   s->skip         = PETSC_FALSE;
+  s->afresh       = PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -172,6 +173,14 @@ PetscErrorCode TesSeriesTiming(TesSeries series, const char name[], const char u
 {
   PetscFunctionBegin;
   PetscCall(Put(series, TES_COLUMN_TIMING, name, unit, value));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesSeriesAfresh(TesSeries s)
+{
+  PetscFunctionBegin;
+  PetscCheck(s->open, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "the series is begun anew outside of a row");
+  s->afresh = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -248,6 +257,11 @@ PetscErrorCode TesSeriesEndRow(TesSeries s, const TesProvenance *provenance)
   s->open = PETSC_FALSE;
   if (s->skip) {
     s->n_rows--;
+    PetscCall(TesFieldSetClear(&s->fields));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (s->afresh) {
+    s->n_rows = 0;
     PetscCall(TesFieldSetClear(&s->fields));
     PetscFunctionReturn(PETSC_SUCCESS);
   }

@@ -65,7 +65,7 @@ static char *At(TesTensor x, size_t entry, size_t bytes)
 static PetscErrorCode Forward(TesTensor q, TesTensor k, TesTensor v, PetscBool causal, TesTensor y, TesTensor lse)
 {
   const Sizes    z       = SizesOf(q, k, v);
-  const Kernels *kernels = KernelsFor(z.type);
+  const Kernels *kernels = KernelsOf(q);
   Buffer        *scores;
 
   PetscFunctionBegin;
@@ -124,7 +124,7 @@ static PetscErrorCode AttentionRaw(const TesNodeView *node, TesTensor g, TesTens
   PetscBool      causal = ((const Attention *)node->attributes)->causal;
   TesTensor      q = node->in[0], k = node->in[1], v = node->in[2], y = node->out, lse = node->saved[0];
   const Sizes    z       = SizesOf(q, k, v);
-  const Kernels *kernels = KernelsFor(z.type);
+  const Kernels *kernels = KernelsOf(q);
   Buffer        *weights, *shares;
 
   PetscFunctionBegin;

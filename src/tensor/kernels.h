@@ -1,6 +1,7 @@
 #pragma once
 /* Loops over plain arrays, compiled per instruction set and for both types (kernels.c). They cannot fail; results do not depend on where an array begins or ends:
    what is left at its end goes through the same vector code in a padded block. */
+#include <tessera/isa.h>
 #include <tessera/tensor.h>
 
 typedef enum { BINARY_ADD, BINARY_SUBTRACT, BINARY_MULTIPLY, BINARY_DIVIDE, BINARY_MAXIMUM, BINARY_MINIMUM, BINARY_AT_LEAST, BINARY_AT_MOST } BinaryKind; /* the last two: a >= b, a <= b as 1 or 0 */
@@ -30,5 +31,5 @@ typedef struct {
 TES_KERNEL_DECLARE(Kernels, KernelsF64);
 TES_KERNEL_DECLARE(Kernels, KernelsF32);
 
-/* the table of a type for this CPU */
+/* the table of a type for this CPU; a tape asks once */
 const Kernels *KernelsFor(TesType type);

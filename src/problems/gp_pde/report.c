@@ -9,6 +9,7 @@
 #define WANTED_POINTS  2.3  /* per wavelength */
 #define LEAST_POINTS   2.05
 #define NYQUIST_ENERGY 1e-3
+#define NOISE_LIMIT    1.5 /* residual over the noise of the source: the sampling error of a standard deviation is far below this */
 
 /* Rows of the benchmark table that must be reached: required relative L2 error at N points per dimension. */
 static const struct {
@@ -199,6 +200,7 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
   PetscCall(GpProjectedCreate(gp, &gp->best, &projected));
   PetscCall(GpBoundCompute(gp, &gp->best, &projected, &bound));
   failed = best->bound > UNRESOLVED ? PETSC_TRUE : PETSC_FALSE;
+  if (gp->source.noise_sd > 0) failed = bound.residual > NOISE_LIMIT * gp->source.noise_sd ? PETSC_TRUE : PETSC_FALSE; /* noise is no failure: what it does not explain is */
   PetscCall(GpReportFields(gp, report, BestValues));
   PetscCall(GpReportPosterior(gp, &projected, bound.residual, report));
   PetscCall(GpProjectedDestroy(&projected));

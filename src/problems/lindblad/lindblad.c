@@ -17,6 +17,7 @@ static const char *const inner_names[]   = {"steady", "evolve", NULL};
 static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
 static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
+static const char *const automatic[]     = {"auto", NULL};
 static const char *const booleans[]      = {"false", "true", NULL};
 static const char *const observe_names[] = {"auto", "expectation", "purity", "entropy", "energy", "trace", "current", "population", NULL};
 static const char *const reduce_names[]  = {"mean", "sum", "each", NULL};
@@ -114,12 +115,6 @@ const TesKey lb_keys[] = {
   TES_REAL(Lindblad, integrator.step, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1/energy", .help = "fixed step of dp5, lsrk4, strang, strang4, cfm4; 0: chosen (strang needs one)"),
   TES_INT(Lindblad, integrator.dimension, .fallback = "24", .range = TES_BETWEEN(2, 90), .help = "krylov: vectors of the basis"),
   TES_REAL(Lindblad, integrator.margin, .fallback = "1.1", .range = TES_BETWEEN(0.5, 10), .unit = "1", .help = "faber, cfm4: factor on the bounds of the spectrum"),
-  TES_SECTION("trajectories", .help = "solver: trajectories"),
-  TES_INT64(Lindblad, trajectories.count, .fallback = "1000", .range = TES_BETWEEN(1, 1000000000), .when = "solver=trajectories", .help = "how many, at most"),
-  TES_INT(Lindblad, trajectories.block, .fallback = "32", .range = TES_BETWEEN(1, 100000), .when = "solver=trajectories", .help = "trajectories of one step; more ranks than this do not help"),
-  TES_BOOL(Lindblad, trajectories.share_no_jump, .fallback = "true", .when = "solver=trajectories", .help = "do the evolution without jumps once and sample only what jumps"),
-  {.type = TES_KEY_REAL, .path = "trajectories.until.stderr", .offset = offsetof(Lindblad, trajectories.until.error), .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=trajectories", .help = "stop after the block at which every standard error is below this; 0: never before `count`"},
-  TES_INT64(Lindblad, trajectories.until.max, .fallback = "0", .range = TES_BETWEEN(0, 1000000000), .when = "solver=trajectories", .help = "with until.stderr: at most so many in place of `count`; 0: `count`"),
   TES_SECTION("steady", .help = "task: steady"),
   TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady|correlation|sweep", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
   TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady|correlation|sweep", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
@@ -146,6 +141,18 @@ const TesKey lb_keys[] = {
   TES_ENUM(Lindblad, sweep.task, .fallback = "steady", .choices = inner_names, .help = "what every point does"),
   TES_MAP(Lindblad, sweep.keys, .optional = PETSC_TRUE, .help = "keys of this deck (list items by number) with a list of values each, all of one length: {hamiltonian.1.coeff: [0.5, 1.0]}"),
   TES_INT(Lindblad, sweep.batch, .fallback = "8", .range = TES_BETWEEN(1, 100000), .help = "points of one step; the ranks split into groups that share them"),
+  TES_SECTION("until", .help = "solver: trajectories; when there are enough"),
+  {.type = TES_KEY_REAL, .path = "until.stderr", .offset = offsetof(Lindblad, until.error), .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=trajectories",
+   .restart_may_change = PETSC_TRUE, .help = "largest standard error of any column and time that is good enough; 0: go on to `max`"},
+  TES_INT64(Lindblad, until.max, .fallback = "1000", .range = TES_BETWEEN(2, 1000000000000), .when = "solver=trajectories", .restart_may_change = PETSC_TRUE, .help = "trajectories at most"),
+  TES_SECTION("trajectories", .help = "solver: trajectories; how they are computed"),
+  TES_INT_OR(Lindblad, trajectories.block, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000), .when = "solver=trajectories",
+             .help = "trajectories per step; `until` is asked after each; auto: 32 to 1024, fewer for large systems"),
+  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories",
+             .help = "ranks of a node that share one state vector; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_BOOL(Lindblad, trajectories.share, .fallback = "true", .when = "solver=trajectories", .help = "compute the evolution without jumps once and draw among the trajectories that jump (pure initial state)"),
+  TES_REAL(Lindblad, trajectories.splitting_error, .fallback = "1e-4", .range = TES_BETWEEN(1e-12, 1), .unit = "1", .when = "solver=trajectories",
+           .help = "integrator strang without a step: the step is halved until Richardson's estimate of the error of the columns is below this"),
   TES_ITEMS(LbModelDeck, observables, LbObservableItem, observable_keys, .fallback = "[]", .help = "columns of the series"),
   TES_KEYS_END,
 };

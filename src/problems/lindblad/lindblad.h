@@ -90,13 +90,13 @@ struct Lindblad {
     PetscInt batch;
   } sweep;
   struct {
-    PetscInt64 count;
-    PetscInt   block;
-    PetscBool  share_no_jump;
-    struct {
-      PetscReal  error;
-      PetscInt64 max;
-    } until;
+    PetscReal  error;
+    PetscInt64 max;
+  } until;
+  struct {
+    TesIntOr  block, members;
+    PetscBool share;
+    PetscReal splitting_error;
   } trajectories;
 
   PetscBool       ready; /* the model is sound */
