@@ -295,6 +295,21 @@ static PetscErrorCode WindowMatrix(const LbModel *model, const LbWindows *window
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* windows whose chunk c is the c-th block of `block` neighbouring amplitudes come first: they are done block by block while it is in the first cache */
+static void LocalFirst(LbWindows *w)
+{
+  for (int k = 0; k < w->n_windows; k++) {
+    LbTrajWindow now   = w->window[k];
+    PetscBool    local = now.rising || now.run == LB_LANES ? PETSC_TRUE : PETSC_FALSE;
+
+    for (int r = 0; r < now.rows && local && !now.rising; r++) local = now.offset[r] == (int64_t)r * LB_LANES ? PETSC_TRUE : PETSC_FALSE;
+    if (!local || now.n_spectators % LB_LANES || (w->block && w->block != (int64_t)now.rows * LB_LANES)) continue;
+    w->block = (int64_t)now.rows * LB_LANES;
+    for (int q = k; q > w->n_local; q--) w->window[q] = w->window[q - 1];
+    w->window[w->n_local++] = now;
+  }
+}
+
 PetscErrorCode LbWindowsCreate(const LbWaveSpace *space, const LbModel *model, int n_out, int n_terms, const LbWaveTerm terms[], PetscBool tables, char problem[256], LbWindows *w)
 {
   PetscBool *covered;
@@ -307,6 +322,7 @@ PetscErrorCode LbWindowsCreate(const LbWaveSpace *space, const LbModel *model, i
   w->n_times = model->n_times;
   PetscCall(PetscCalloc2(model->n_times, &w->table_time, model->n_times, &w->table));
   PetscCall(Supports(space, model, n_terms, terms, tables, problem, w));
+  if (!problem[0] && w->n_tables > LB_WAVE_TIMES) snprintf(problem, 256, "diagonal terms have %d factors of time, %d are possible", w->n_tables, LB_WAVE_TIMES);
   if (problem[0]) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscMalloc1(w->n_supports + 1, &covered));
   PetscCall(PetscCalloc1(w->n_supports + 1, &w->window));
@@ -330,6 +346,7 @@ PetscErrorCode LbWindowsCreate(const LbWaveSpace *space, const LbModel *model, i
     }
     for (int k = 0; k < n_out; k++) PetscCall(WindowMatrix(model, w, k, now));
   }
+  LocalFirst(w);
   PetscCall(PetscFree(covered));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
