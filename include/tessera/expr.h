@@ -62,7 +62,8 @@ PetscErrorCode TesExprEvaluateMany(TesExpr expr, PetscInt64 n, const PetscReal *
 /*@
   TesExprUses - does the expression depend on variables[which]?
   TesExprVariables - number of its variables, used or not
-  TesExprText - the expression as text that parses back to the same values (owned by the expression); past 16 MB a note in its place
+  TesExprText - the expression as text (owned by the expression); past 16 MB a note in its place. It parses back to the same values, to the last bit where they
+                are finite and no product of its numbers leaves 1e-100 to 1e100
 @*/
 PetscBool   TesExprUses(TesExpr expr, PetscInt which);
 PetscInt    TesExprVariables(TesExpr expr);

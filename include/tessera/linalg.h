@@ -118,6 +118,38 @@ PetscErrorCode TesKronSumApply(TesKronSum solver, const PetscReal *g, PetscReal 
 PetscErrorCode TesKronSumInfo(TesKronSum solver, PetscReal *cond, PetscReal *smallest);
 PetscErrorCode TesKronSumDestroy(TesKronSum *solver);
 
+/*@
+  TesKronSumDeflate - from now on the mode of the smallest |eigenvalue| (real) is left out of every solve: for operators whose kernel is known (a constant under
+                     Neumann or periodic sides). TES_ERR_NUMBERS if that eigenvalue belongs to a pair or the solver went to the Schur form
+
+  TesKronSumDropped - |coefficient of that mode| / norm of all coefficients of the right-hand side of the last solve: what of it is not compatible with the operator
+@*/
+PetscErrorCode TesKronSumDeflate(TesKronSum solver);
+PetscErrorCode TesKronSumDropped(TesKronSum solver, PetscReal *dropped);
+
+/* ---- evolution: space diagonalised, time marched ---- */
+typedef struct _p_TesKronMarch *TesKronMarch;
+
+/*@
+  TesKronMarchCreate - solver for (I + (A_0 + A_1 + shift) x C) g = rhs: A_d along the 1 or 2 dimensions of space, C along the last dimension, time
+
+  Input Parameters:
++ space - dimensions of space
+. r     - [space + 1] sizes, x first, time last
+. a     - [space] real matrices [r[d]][r[d]], diagonalised (TES_ERR_NUMBERS where their eigenvectors are too ill-conditioned, 1e8)
+. shift - added to the sum of eigenvalues
+- c     - [r_t][r_t] any real matrix; taken to complex Schur form
+
+  TesKronMarchSolve    - with one step of iterative refinement; g may be rhs
+  TesKronMarchApply    - y = the operator times g
+  TesKronMarchSmallest - smallest |1 + lambda t| over the eigenvalues of space and the diagonal of the Schur form
+@*/
+PetscErrorCode TesKronMarchCreate(PetscInt space, const PetscInt r[], const PetscReal *const a[], PetscReal shift, const PetscReal *c, TesKronMarch *solver);
+PetscErrorCode TesKronMarchSolve(TesKronMarch solver, const PetscReal *rhs, PetscReal *g);
+PetscErrorCode TesKronMarchApply(TesKronMarch solver, const PetscReal *g, PetscReal *y);
+PetscErrorCode TesKronMarchSmallest(TesKronMarch solver, PetscReal *smallest);
+PetscErrorCode TesKronMarchDestroy(TesKronMarch *solver);
+
 /* ---- evidence maximisation: which columns of a dictionary are in the data, and with what weight ---- */
 
 typedef struct {

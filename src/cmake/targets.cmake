@@ -13,7 +13,7 @@ add_library(tes_flags INTERFACE)
 target_include_directories(tes_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_include_directories(tes_flags SYSTEM INTERFACE ${TES_RANDOM123} ${TES_FFTW_MPI_INCLUDE})
 target_compile_definitions(tes_flags INTERFACE _GNU_SOURCE)
-target_compile_options(tes_flags INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-maybe-uninitialized -fno-math-errno
+target_compile_options(tes_flags INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> -fno-math-errno
                        $<IF:$<BOOL:$<TARGET_PROPERTY:TES_CONTRACT>>,-ffp-contract=fast,-ffp-contract=off> $<$<BOOL:${TES_WERROR}>:-Werror>)
 target_link_libraries(tes_flags INTERFACE MPI::MPI_C PkgConfig::SLEPC PkgConfig::PETSC ${TES_HDF5} PkgConfig::YAML ${TES_FFTW_MPI} PkgConfig::FFTW
                       ${TES_BLAS} ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS} m)

@@ -3,10 +3,10 @@
 
    The list of operations is a graph, its text a tree: shared parts are written out each time. Written with an explicit stack (depth is no matter);
    a text that would pass MAX_TEXT is replaced by a note. */
+#include "deck_impl.h"
 #include "expr_private.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_TEXT (1 << 24)
@@ -78,8 +78,8 @@ static PetscErrorCode WriteNumber(Writer *w, PetscReal value)
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   for (int digits = value == floor(value) && fabs(value) < 1e15 ? 15 : 1; digits <= 17; digits++) { /* 15: whole numbers without an exponent */
-    snprintf(s, sizeof s, "%.*g", digits, (double)value);
-    if (strtod(s, NULL) == value) break;
+    FormatReal(value, digits, s);
+    if (RealOf(s, NULL) == value) break;
   }
   PetscCall(Write(w, s));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -112,17 +112,25 @@ static PetscErrorCode PushPair(Writer *w, const ExprNode *node, int left, const 
 }
 
 /* May a coefficient or sign be written before the operation without parentheses? It is read as that of the first factor; what it would be merged
-   with there (a number, a division by a number) must not stand in the way. 3/x takes a sign. */
+   with there (a number, a division by a number) must not stand in the way. */
 static PetscBool TakesCoefficient(TesExpr expr, int k)
 {
   const ExprNode *node = &expr->nodes[k];
 
-  if (node->op == EXPR_DIV && expr->nodes[node->a].op == EXPR_CONST) return (PetscBool)(expr->nodes[node->a].value != 0);
   while (node->op == EXPR_MUL || node->op == EXPR_DIV) {
     if (node->op == EXPR_DIV && expr->nodes[node->b].op == EXPR_CONST) return PETSC_FALSE;
     node = &expr->nodes[node->a];
   }
   return (PetscBool)(node->op != EXPR_CONST);
+}
+
+/* 3/x takes a sign, which changes no other bit of the 3 */
+static PetscBool TakesSign(TesExpr expr, int k)
+{
+  const ExprNode *node = &expr->nodes[k];
+
+  if (node->op == EXPR_DIV && expr->nodes[node->a].op == EXPR_CONST) return (PetscBool)(expr->nodes[node->a].value != 0);
+  return TakesCoefficient(expr, k);
 }
 
 static PetscBool StartsWithSum(TesExpr expr, int k)
@@ -154,7 +162,7 @@ static PetscErrorCode Expand(Writer *w, TesExpr expr, const ExprNode *node)
     PetscCall(Push(w, NULL, node->a, LEVEL_ATOM));
     break;
   case EXPR_NEG: /* in -(x - y)*z the sign would be read as that of the difference */
-    front = (PetscBool)(TakesCoefficient(expr, node->a) && (Level(&expr->nodes[node->a]) == LEVEL_SUM || !StartsWithSum(expr, node->a)));
+    front = (PetscBool)(TakesSign(expr, node->a) && (Level(&expr->nodes[node->a]) == LEVEL_SUM || !StartsWithSum(expr, node->a)));
     PetscCall(Push(w, NULL, node->a, front ? LEVEL_PRODUCT : LEVEL_FACTOR));
     PetscCall(Push(w, "-", 0, 0));
     break;

@@ -70,11 +70,12 @@ TesNode NodeChild(TesNode map, const char name[], TesNode *key)
 PetscBool ItemNumber(const char word[], size_t length, PetscInt *number)
 {
   *number = 0;
+  if (!length || length > 8) return PETSC_FALSE; /* no list is so long, and no number overflows */
   for (size_t i = 0; i < length; i++) {
     if (word[i] < '0' || word[i] > '9') return PETSC_FALSE;
     *number = 10 * *number + (word[i] - '0');
   }
-  return length && length < 9 ? PETSC_TRUE : PETSC_FALSE;
+  return PETSC_TRUE;
 }
 
 TesNode NodeFind(TesNode root, const char path[], TesNode *key)
@@ -136,6 +137,6 @@ TesNode TesNodeField(TesNode node, const char name[])
 PetscErrorCode TesNodeReal(TesNode node, PetscBool *is_number, PetscReal *value)
 {
   PetscFunctionBegin;
-  *is_number = node->type == NODE_SCALAR && !node->quoted && !ReadReal(node->text, value) ? PETSC_TRUE : PETSC_FALSE;
+  *is_number = node->type == NODE_SCALAR && !node->quoted && !TesReadReal(node->text, value) ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -217,6 +217,46 @@ static void Divide(const struct _p_TesKronSum *k, PetscReal *w)
   }
 }
 
+/* Divide, but one coefficient becomes zero */
+static void DivideBesides(TesKronSum k, PetscReal *w)
+{
+  PetscReal size = 0;
+
+  for (PetscInt64 i = 0; i < k->total; i++) size += w[i] * w[i];
+  k->dropped          = size > 0 ? PetscAbsReal(w[k->dropped_mode]) / PetscSqrtReal(size) : 0;
+  w[k->dropped_mode] = 0;
+  Divide(k, w);
+  w[k->dropped_mode] = 0; /* 0 / 0 */
+}
+
+PetscErrorCode TesKronSumDeflate(TesKronSum k)
+{
+  PetscReal smallest = PETSC_MAX_REAL;
+  PetscBool real     = PETSC_TRUE;
+
+  PetscFunctionBegin;
+  PetscCheck(!k->schur, PETSC_COMM_SELF, TES_ERR_NUMBERS, "the kernel of an operator in Schur form cannot be left out");
+  for (PetscInt64 i = 0; i < k->total; i++) {
+    const PetscInt  i0 = (PetscInt)(i % k->r[0]), i1 = (PetscInt)(i / k->r[0] % k->r[1]), i2 = (PetscInt)(i / k->r[0] / k->r[1]);
+    const PetscReal re = Eigenvalue(k->wr[2], i2) + Eigenvalue(k->wr[1], i1) + k->wr[0][i0] + k->shift, im = Eigenvalue(k->wi[2], i2) + Eigenvalue(k->wi[1], i1) + k->wi[0][i0];
+
+    if (hypot(re, im) >= smallest) continue;
+    smallest        = hypot(re, im);
+    k->dropped_mode = i;
+    real            = Eigenvalue(k->wi[2], i2) == 0 && Eigenvalue(k->wi[1], i1) == 0 && k->wi[0][i0] == 0 ? PETSC_TRUE : PETSC_FALSE;
+  }
+  PetscCheck(real, PETSC_COMM_SELF, TES_ERR_NUMBERS, "the eigenvalue next to zero, %g, belongs to a complex pair: it is no kernel", (double)smallest);
+  k->deflate = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesKronSumDropped(TesKronSum solver, PetscReal *dropped)
+{
+  PetscFunctionBegin;
+  *dropped = solver->dropped;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* g = V Lambda^{-1} V^{-1} rhs, or the same through the Schur form; uses work[1] */
 static PetscErrorCode SolveOnce(TesKronSum k, const PetscReal *rhs, PetscReal *g)
 {
@@ -231,6 +271,7 @@ static PetscErrorCode SolveOnce(TesKronSum k, const PetscReal *rhs, PetscReal *g
     now = pong[product % 2];
   }
   if (k->schur) PetscCall(TesKronSchurSolve(k, pong[(product - 1) % 2]));
+  else if (k->deflate) DivideBesides(k, pong[(product - 1) % 2]);
   else Divide(k, pong[(product - 1) % 2]);
   for (PetscInt d = 0; d < k->dim; d++, product++) {
     PetscCall(TesModeProduct(k->dim, n, d, k->r[d], k->v[d], now, pong[product % 2]));
@@ -241,20 +282,22 @@ static PetscErrorCode SolveOnce(TesKronSum k, const PetscReal *rhs, PetscReal *g
 
 PetscErrorCode TesKronSumSolve(TesKronSum solver, const PetscReal *rhs, PetscReal *g)
 {
-  PetscReal *residual = solver->work[0], *correction = solver->work[2];
+  PetscReal *residual = solver->work[0], *correction = solver->work[2], dropped;
 
   PetscFunctionBegin;
   PetscCheck(!solver->schur || solver->dim < 3, PETSC_COMM_SELF, TES_ERR_NUMBERS,
              "the eigenvectors of a three-dimensional operator are too ill-conditioned to solve by (condition %g, limit %g): fewer background polynomials or lines help",
              (double)solver->cond, COND_LIMIT);
   FindExtremes(solver);
-  PetscCheck(solver->smallest > DBL_EPSILON * solver->largest, PETSC_COMM_SELF, TES_ERR_NUMBERS,
+  PetscCheck(solver->deflate || solver->smallest > DBL_EPSILON * solver->largest, PETSC_COMM_SELF, TES_ERR_NUMBERS,
              "the operator is singular: its smallest eigenvalue is %g, the largest %g; move the shift (%g)", (double)solver->smallest, (double)solver->largest,
              (double)solver->shift);
   PetscCall(SolveOnce(solver, rhs, g));
   PetscCall(TesKronSumApply(solver, g, residual));
   for (PetscInt64 i = 0; i < solver->total; i++) residual[i] = rhs[i] - residual[i];
+  dropped = solver->dropped;
   PetscCall(SolveOnce(solver, residual, correction));
+  solver->dropped = dropped; /* of the right-hand side, not of the residual */
   for (PetscInt64 i = 0; i < solver->total; i++) g[i] += correction[i];
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -12,6 +12,9 @@ struct _p_TesKronSum {
   PetscReal *t[3];          /* [r][r] column-major quasi-triangular Schur factor; NULL when eigenvectors are used */
   PetscReal  cond, smallest, largest;
   PetscBool  schur, extremes_known;
+  PetscBool  deflate; /* leave the mode `dropped_mode` out */
+  PetscInt64 dropped_mode;
+  PetscReal  dropped; /* what it would have taken of the last right-hand side, relative */
   PetscReal *work[3]; /* [total] */
 };
 

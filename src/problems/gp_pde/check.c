@@ -51,6 +51,10 @@ static PetscErrorCode ResolveDomain(TesProblem problem, GpPde *gp, PetscBool *go
 static PetscErrorCode CheckVariables(TesProblem problem, const GpPde *gp, const char key[], TesExpr expr, PetscBool *good)
 {
   PetscFunctionBegin;
+  if (expr && gp->time < 0 && TesExprUses(expr, GP_DIM)) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, key, "a function of t, but %s with these sides has no time", gp->eq->name));
+  }
   for (PetscInt d = gp->dim; expr && d < GP_DIM; d++) {
     if (!TesExprUses(expr, d)) continue;
     *good = PETSC_FALSE;
@@ -75,7 +79,7 @@ static PetscErrorCode ResolveTruth(TesProblem problem, GpPde *gp, PetscBool *goo
     PetscCall(TesDeckComplain(problem, "manufactured.name", "a function in %" PetscInt_FMT " dimension%s, but domain.points names %" PetscInt_FMT, entry->dim,
                               entry->dim == 1 ? "" : "s", gp->dim));
   } else if (by_name) {
-    PetscCall(TesExprParse(entry->expression, "x y z", &gp->truth, &column, message, sizeof(message)));
+    PetscCall(TesExprParse(entry->expression, "x y z t", &gp->truth, &column, message, sizeof(message)));
     PetscCheck(gp->truth, PETSC_COMM_SELF, PETSC_ERR_PLIB, "%s: %s", entry->name, message);
   } else if (by_expression) {
     PetscCall(CheckVariables(problem, gp, "manufactured.expression", gp->manufactured.expression, good));
@@ -86,7 +90,18 @@ static PetscErrorCode ResolveTruth(TesProblem problem, GpPde *gp, PetscBool *goo
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, key, "to follow from a known solution, but none is given: set manufactured.name or manufactured.expression, or take the data from an expression or a file"));
   }
-  if (gp->truth && *good) PetscCall(GpLaplacianOfTruth(gp));
+  if (gp->truth && *good) PetscCall(GpTruthDerivatives(gp));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ResolveCoefficient(GpPde *gp)
+{
+  PetscFunctionBegin;
+  gp->coefficient_mean = 1;
+  gp->remainder        = gp->eq->nonlinear || gp->equation.variable_coefficient ? PETSC_TRUE : PETSC_FALSE;
+  if (!gp->equation.variable_coefficient) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(TesExprCopy(gp->equation.variable_coefficient, &gp->coefficient));
+  for (PetscInt d = 0; d < gp->dim; d++) PetscCall(TesExprDerivative(gp->coefficient, d, &gp->coefficient_first[d]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -96,8 +111,8 @@ static const char *BoundaryKey(const GpPde *gp)
   return gp->boundary.expression.n ? "boundary.expression" : gp->boundary.file ? "boundary.file" : gp->manufactured.expression ? "manufactured.expression" : "boundary.from";
 }
 
-/* value on face (d, side) at grid index i (i[d] does not count) */
-static PetscReal FaceValue(const GpPde *gp, PetscInt d, PetscInt side, const PetscInt64 i[])
+/* value of u on face (d, k) at grid index i (i[d] does not count) */
+static PetscReal FaceValue(const GpPde *gp, PetscInt d, PetscInt k, const PetscInt64 i[])
 {
   PetscInt64 at = 0, step = 1;
 
@@ -106,28 +121,32 @@ static PetscReal FaceValue(const GpPde *gp, PetscInt d, PetscInt side, const Pet
     at += i[j] * step;
     step *= gp->n[j];
   }
-  return gp->face[d][side][at];
+  return gp->face[d][k][at] / gp->trace[d][k].value;
 }
 
-static PetscErrorCode CheckCorner(TesProblem problem, const GpPde *gp, PetscInt d, PetscInt e, PetscInt sd, PetscInt se, PetscBool *said)
+/* Two sides on which u itself is given meet in a corner (3-D: an edge). */
+static PetscErrorCode CheckCorner(TesProblem problem, const GpPde *gp, PetscInt d, PetscInt e, PetscInt kd, PetscInt ke, PetscBool *said)
 {
   const PetscInt   other   = gp->dim == 3 ? 3 - d - e : -1;
   const PetscInt64 n_other = other >= 0 ? gp->n[other] : 1;
   PetscInt64       i[GP_DIM] = {0};
+  char             sides[2][32];
 
   PetscFunctionBegin;
-  i[d] = sd ? gp->n[d] - 1 : 0;
-  i[e] = se ? gp->n[e] - 1 : 0;
-  for (PetscInt64 k = 0; k < n_other && !*said; k++) {
+  if (gp->trace[d][kd].slope != 0 || gp->trace[e][ke].slope != 0) PetscFunctionReturn(PETSC_SUCCESS);
+  i[d] = gp->trace[d][kd].end ? gp->n[d] - 1 : 0;
+  i[e] = gp->trace[e][ke].end ? gp->n[e] - 1 : 0;
+  for (PetscInt64 m = 0; m < n_other && !*said; m++) {
     PetscReal a, b;
 
-    if (other >= 0) i[other] = k;
-    a = FaceValue(gp, d, sd, i);
-    b = FaceValue(gp, e, se, i);
+    if (other >= 0) i[other] = m;
+    a = FaceValue(gp, d, kd, i);
+    b = FaceValue(gp, e, ke, i);
     if (!(PetscAbsReal(a - b) > CORNER_TOLERANCE * gp->face_max)) continue;
     *said = PETSC_TRUE;
-    PetscCall(TesDeckComplain(problem, BoundaryKey(gp), "not continuous where two sides meet: side %c %s gives %.15g there and side %c %s gives %.15g", "xyz"[d], sd ? "upper" : "lower", (double)a,
-                              "xyz"[e], se ? "upper" : "lower", (double)b));
+    PetscCall(GpTraceText(gp, d, kd, sides[0], sizeof(sides[0])));
+    PetscCall(GpTraceText(gp, e, ke, sides[1], sizeof(sides[1])));
+    PetscCall(TesDeckComplain(problem, BoundaryKey(gp), "not continuous where two sides meet: %s gives %.15g there and %s gives %.15g", sides[0], (double)a, sides[1], (double)b));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -135,22 +154,24 @@ static PetscErrorCode CheckCorner(TesProblem problem, const GpPde *gp, PetscInt 
 static PetscErrorCode CheckFaces(TesProblem problem, GpPde *gp)
 {
   PetscBool said = PETSC_FALSE;
+  char      side[32];
 
   PetscFunctionBegin;
   for (PetscInt d = 0; d < gp->dim; d++) {
     PetscInt64 n = 1;
 
     for (PetscInt j = 0; j < gp->dim; j++) n *= j == d ? 1 : gp->n[j];
-    for (PetscInt side = 0; side < 2; side++)
+    for (PetscInt k = 0; k < gp->n_trace[d]; k++)
       for (PetscInt64 i = 0; i < n && !said; i++) {
-        if (!PetscIsInfOrNanReal(gp->face[d][side][i])) continue;
+        if (!PetscIsInfOrNanReal(gp->face[d][k][i])) continue;
         said = PETSC_TRUE;
-        PetscCall(TesDeckComplain(problem, BoundaryKey(gp), "not finite on side %c %s, point %" PetscInt64_FMT, "xyz"[d], side ? "upper" : "lower", i));
+        PetscCall(GpTraceText(gp, d, k, side, sizeof(side)));
+        PetscCall(TesDeckComplain(problem, BoundaryKey(gp), "not finite on %s, point %" PetscInt64_FMT, side, i));
       }
   }
   for (PetscInt d = 0; d < gp->dim; d++)
     for (PetscInt e = d + 1; e < gp->dim; e++)
-      for (PetscInt s = 0; s < 4 && !said; s++) PetscCall(CheckCorner(problem, gp, d, e, s & 1, s >> 1, &said));
+      for (PetscInt k = 0; k < gp->n_trace[d] * gp->n_trace[e] && !said; k++) PetscCall(CheckCorner(problem, gp, d, e, k % gp->n_trace[d], k / gp->n_trace[d], &said));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -192,6 +213,36 @@ static PetscErrorCode CheckSource(TesProblem problem, GpPde *gp)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The variable coefficient must be positive, or the equation is not elliptic; each rank looks at its rows, one at a time. */
+static PetscErrorCode CheckCoefficient(TesProblem problem, GpPde *gp)
+{
+  const TesPartition *part = &gp->grid.part;
+  const PetscInt64    row  = part->n_local ? gp->grid.n_local / part->n_local : 1;
+  PetscReal           low = PETSC_MAX_REAL, negative, *a;
+  int                 bad = 0;
+  GpPoints            rows;
+
+  PetscFunctionBegin;
+  if (!gp->coefficient) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc1((size_t)row, &a));
+  GpPointSetPoints(&gp->grid, &rows);
+  rows.count = 1;
+  for (PetscInt64 k = 0; k < part->n_local; k++) {
+    rows.first = part->first + k;
+    PetscCall(GpExprEvaluate(gp->coefficient, gp->dim, &rows, a));
+    for (PetscInt64 i = 0; i < row; i++) {
+      if (PetscIsInfOrNanReal(a[i])) bad = 1;
+      else low = PetscMin(low, a[i]);
+    }
+  }
+  PetscCall(PetscFree(a));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bad, 1, MPI_INT, MPI_MAX, gp->comm));
+  PetscCall(TesMaxAll(gp->comm, -low, &negative));
+  if (bad) PetscCall(TesDeckComplain(problem, "equation.variable_coefficient", "not finite everywhere in the box"));
+  else if (!(negative < 0)) PetscCall(TesDeckComplain(problem, "equation.variable_coefficient", "as small as %.6g in the box: it must be positive throughout, or the equation is not elliptic", (double)-negative));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode GpCheck(TesProblem problem)
 {
   GpPde    *gp   = TesProblemCtx(problem);
@@ -203,15 +254,18 @@ PetscErrorCode GpCheck(TesProblem problem)
   gp->eq      = &gp_equations[gp->equation.kind];
   PetscCall(ResolveDomain(problem, gp, &good));
   PetscCall(GpRouteChoose(gp));
-  if (gp->dim) {
+  if (good) PetscCall(GpBoundaryResolve(problem, gp, &good));
+  if (gp->dim && good) {
+    PetscCall(CheckVariables(problem, gp, "equation.variable_coefficient", gp->equation.variable_coefficient, &good));
     PetscCall(CheckVariables(problem, gp, "source.expression", gp->source.expression, &good));
     for (PetscInt i = 0; i < gp->boundary.expression.n; i++) PetscCall(CheckVariables(problem, gp, "boundary.expression", gp->boundary.expression.v[i], &good));
     if (gp->boundary.expression.n > 1 && gp->boundary.expression.n != 2 * gp->dim) {
       good = PETSC_FALSE;
-      PetscCall(TesDeckComplain(problem, "boundary.expression", "a list of %" PetscInt_FMT ": an elliptic equation needs values on every side, one expression for all or %" PetscInt_FMT " (x lower, x upper, ...)",
+      PetscCall(TesDeckComplain(problem, "boundary.expression", "a list of %" PetscInt_FMT ": values are needed on every side, one expression for all or %" PetscInt_FMT " (x lower, x upper, ...)",
                                 gp->boundary.expression.n, 2 * gp->dim));
     }
     PetscCall(ResolveTruth(problem, gp, &good));
+    if (good) PetscCall(ResolveCoefficient(gp));
   }
   if (good) PetscCall(GpRouteNow(gp)->check(problem, gp));
   if (!good) PetscFunctionReturn(PETSC_SUCCESS);
@@ -227,5 +281,6 @@ PetscErrorCode GpCheck(TesProblem problem)
   PetscCall(GpFacesSetUp(gp));
   PetscCall(CheckFaces(problem, gp));
   PetscCall(CheckSource(problem, gp));
+  PetscCall(CheckCoefficient(problem, gp));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -2,12 +2,11 @@
 
    source.dataset (default /f):       the source on the nodes, shape [n_z][n_y][n_x] (fewer axes in fewer dimensions), any real type.
    boundary.group (default /boundary): one dataset per side, named x_lower, x_upper, y_lower, y_upper, z_lower, z_upper, on the nodes of that side:
-                                      2-D: x sides [n_y], y sides [n_x]; 3-D: x [n_z][n_y], y [n_z][n_x], z [n_y][n_x]; 1-D: one number (shape [1] or scalar).
+                                      2-D: x sides [n_y], y sides [n_x]; 3-D: x [n_z][n_y], y [n_z][n_x], z [n_y][n_x]; 1-D: one number (shape [1] or scalar);
+                                      in time: initial and, for second order, velocity. Only what is prescribed must be there.
    The source is read by rows, each rank its own; the sides are read whole by every rank. */
 #include "gp_pde.h"
 #include <tessera/h5.h>
-
-static const char *const side_names[GP_DIM][2] = {{"x_lower", "x_upper"}, {"y_lower", "y_upper"}, {"z_lower", "z_upper"}};
 
 static void FaceShape(const GpPde *gp, PetscInt d, int *n_axes, PetscInt64 shape[TES_MAX_AXES])
 {
@@ -33,7 +32,7 @@ PetscErrorCode GpFileSource(GpPde *gp, const GpPoints *points, PetscReal *f)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpFileFace(GpPde *gp, PetscInt d, PetscInt side, const GpPoints *points, PetscReal *g)
+PetscErrorCode GpFileFace(GpPde *gp, PetscInt d, PetscInt k, const GpPoints *points, PetscReal *g)
 {
   TesStateItem item = {.type = TES_F64};
   TesType      type;
@@ -43,7 +42,7 @@ PetscErrorCode GpFileFace(GpPde *gp, PetscInt d, PetscInt side, const GpPoints *
 
   PetscFunctionBegin;
   (void)points;
-  PetscCall(PetscSNPrintf(name, sizeof(name), "%s/%s", gp->boundary.group, side_names[d][side]));
+  PetscCall(PetscSNPrintf(name, sizeof(name), "%s/%s", gp->boundary.group, gp->trace[d][k].name));
   item.name = name;
   item.data = g;
   FaceShape(gp, d, &item.n_axes, item.shape);
@@ -109,8 +108,8 @@ PetscErrorCode GpFileCheck(TesProblem problem, GpPde *gp, PetscBool *ready)
   if (gp_data_kinds[gp->boundary.from].face == GpFileFace && gp->boundary.file) {
     PetscCall(TesH5OpenRead(gp->comm, gp->boundary.file, &file));
     for (PetscInt d = 0; d < gp->dim; d++) {
-      for (PetscInt side = 0; side < 2; side++) {
-        PetscCall(PetscSNPrintf(name, sizeof(name), "%s/%s", gp->boundary.group, side_names[d][side]));
+      for (PetscInt k = 0; k < gp->n_trace[d]; k++) {
+        PetscCall(PetscSNPrintf(name, sizeof(name), "%s/%s", gp->boundary.group, gp->trace[d][k].name));
         FaceShape(gp, d, &n_axes, shape);
         PetscCall(CheckDataset(problem, file, "boundary.group", name, n_axes, shape, ready));
       }

@@ -1,9 +1,16 @@
 /* What a run will need, for any number of ranks: grid arrays fall with the ranks, the dense factors of a dimension and the core do not. */
 #include "gp_pde.h"
 
-/* Grid arrays at the same time: f twice, known, lift, Newton's two, Laplacian with two terms, transposed lines twice. */
-#define GRID_ARRAYS_LINEAR    8
-#define GRID_ARRAYS_NONLINEAR 11
+/* Grid arrays at the same time: f on the nodes and between them, and either the lines of an identification and their transposes, or residual, u_h and two terms of the bound. */
+#define GRID_ARRAYS 6
+/* With an N: the known source, u of the lift, of Newton's work and tangent; derivatives that N needs beside these three, and the coefficient on both grids. */
+static PetscReal RemainderArrays(const GpPde *gp)
+{
+  PetscReal derivatives = (gp->eq->gradient || gp->coefficient ? gp->dim : 0) + (gp->coefficient ? 1 : 0);
+
+  if (!gp->remainder) return 0;
+  return 4 + 3 * derivatives + (gp->coefficient ? 2 * (1 + gp->dim) : 0);
+}
 
 PetscErrorCode GpEstimate(TesProblem problem, TesEstimate *estimate)
 {
@@ -25,7 +32,7 @@ PetscErrorCode GpRefineEstimate(TesProblem problem, GpPde *gp, TesEstimate *esti
   for (PetscInt d = 0; d < gp->dim; d++) {
     const PetscReal n       = (PetscReal)gp->n[d];
     const PetscReal columns = gp->nodes[d] == TES_NODES_CHEBYSHEV ? n : PetscMin(2. * (PetscReal)gp->spectrum.max_candidates, 1.5 * n);
-    const PetscReal r       = gp->dim == 1 ? n : PetscMin(n, 120); /* typical of identified spectra */
+    const PetscReal r       = gp->dim == 1 ? n : PetscMin(n, gp->dim == 2 ? 120 : 64); /* typical of identified spectra */
 
     dense += 6 * n * columns + 12 * n * r; /* SVD of the candidates with its work; bases, test functions and their derivatives */
     core *= r;
@@ -35,9 +42,9 @@ PetscErrorCode GpRefineEstimate(TesProblem problem, GpPde *gp, TesEstimate *esti
   plane = points / (PetscReal)gp->n[gp->dim - 1];
   PetscCall(TesPartitionCreateFor(0, estimate->ranks, gp->n[gp->dim - 1], gp->dim == 1 ? GP_UNIT_1D : GP_UNIT, &part));
   rows                     = (PetscReal)part.n_local;
-  most                     = (gp->eq->nonlinear ? GRID_ARRAYS_NONLINEAR : GRID_ARRAYS_LINEAR) * rows * plane;
+  most                     = (GRID_ARRAYS + RemainderArrays(gp)) * rows * plane;
   estimate->usable_ranks   = (int)PetscMin((PetscReal)estimate->ranks, (PetscReal)part.n_units);
-  estimate->bytes_per_rank = 8 * (most + dense + faces + (gp->eq->nonlinear ? gp->solver.restart + 10 : 10) * core);
+  estimate->bytes_per_rank = 8 * (most + dense + faces + (gp->remainder ? gp->solver.restart + 10 : 10) * core);
   estimate->bytes_sent     = estimate->ranks > 1 ? 8 * (core * PetscLog2Real((PetscReal)estimate->ranks + 1) + (gp->dim > 1 ? rows * plane : rows)) : 0;
   {
     const PetscReal grid = PetscPowRealInt((PetscReal)GpTestPoints(gp), (int)gp->dim);
@@ -45,7 +52,7 @@ PetscErrorCode GpRefineEstimate(TesProblem problem, GpPde *gp, TesEstimate *esti
     estimate->bytes_output = 8 * (2 * grid + 3 * core);
   }
   bases           = gp->refine.enable && gp->spectrum.background.word >= 0 ? GP_BACKGROUNDS : 1;
-  estimate->steps = gp->eq->nonlinear ? 2. * (gp->dim + 5. * bases) : gp->dim + bases; /* when the first extension is enough */
+  estimate->steps = gp->remainder ? 2. * (gp->dim + 5. * bases) : gp->dim + bases; /* when the first extension is enough */
   estimate->work  = points;
   PetscCall(PetscSNPrintf(estimate->note, sizeof(estimate->note), "%" PetscInt_FMT "-D %s, %.0f collocation points; highest angular frequency %.4g per length along x at 2.3 points per wavelength", gp->dim,
                           gp->eq->name, (double)points, (double)(2 * PETSC_PI / 2.3 * (PetscReal)(gp->n[0] - 1) / gp->length[0])));

@@ -1,44 +1,60 @@
 /* gp_pde: partial differential equations with high-frequency and multi-scale solutions, by Gaussian processes whose spectrum is found from the data.
 
-   Poisson, Helmholtz and Allen-Cahn on boxes in 1-3 dimensions with Dirichlet data (Fang, Cooley, Long, Li, Kirby, Zhe, ICLR 2024: GP-HM; here in factor form,
-   direct in place of gradient descent). The covariance is never formed: u is a sum of the waves that the source and the boundary values show (identify.c) and of a few
+   Elliptic and evolution equations on boxes in 1-3 dimensions (equations.c, boundary.c), after GP-HM (Fang, Cooley, Long, Li, Kirby, Zhe, ICLR 2024); here in factor form,
+   direct in place of gradient descent. The covariance is never formed: u is a sum of the waves that the source and the boundary values show (identify.c) and of a few
    polynomials, per dimension; the waves carry the identified spectrum as prior variances. Collocation is projected on the singular vectors of these dictionaries
-   (reduce.c), the boundary values sit in a lift (lift.c), the rest is a small core: fast diagonalisation (solve.c), Newton for u^3 (newton.c). Nothing is left to be
+   (reduce.c), the boundary values sit in a lift (lift.c), the rest is a small core: a direct solve (linear.c, solve.c), Newton and GMRES for the rest (newton.c). Nothing is left to be
    chosen by hand: refine.c tries and keeps what its error bound says is best.
 
    Distribution: grid arrays in slabs over the slowest dimension; per-dimension factors (N_d x columns) and the core on every rank, with the same bits. */
 #include "gp_pde.h"
 
 static const char *const node_names[]     = {"uniform", "chebyshev", NULL};
-static const char *const boundary_names[] = {"dirichlet", NULL};
-const char *const        gp_family_names[]= {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
+const char *const        gp_boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", NULL}; /* BoundaryKind of boundary.c */
+const char *const        gp_family_names[] = {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
 static const char *const automatic[]      = {"auto", NULL};
+static const char *const asked[]          = {"auto", "true", "false", NULL};
 
 static const TesKey keys[] = {
   TES_SECTION("domain", .help = "the box and its collocation points"),
   TES_REALS(GpPde, domain.lower, .fallback = "[0]", .min_items = 1, .max_items = 3, .unit = "length", .help = "lower corner; one value for all dimensions or one each"),
   TES_REALS(GpPde, domain.upper, .fallback = "[1]", .min_items = 1, .max_items = 3, .unit = "length", .help = "upper corner; one value for all dimensions or one each"),
-  TES_INTS(GpPde, domain.points, .min_items = 1, .max_items = 3, .range = TES_BETWEEN(8, 100000), .help = "collocation points per dimension, ends included; as many entries as dimensions"),
+  TES_INTS(GpPde, domain.points, .min_items = 1, .max_items = 3, .range = TES_BETWEEN(8, 1000000), .help = "collocation points per dimension, ends included; as many entries as dimensions"),
   TES_ENUMS(GpPde, domain.nodes, .fallback = "[uniform]", .min_items = 1, .max_items = 3, .choices = node_names,
             .help = "uniform: spectrum identified; chebyshev: polynomials, for layers and broadband data (more than 3.2 points per wavelength)"),
-  TES_SECTION("equation", .help = "what is solved: sum_d d2u/dx_d2 + k2 u + n(u) = f"),
-  TES_ENUM(GpPde, equation.kind, .choices = gp_equation_names, .help = "poisson: n = 0, k2 = 0; helmholtz: n = 0; allen_cahn: n(u) = u (u^2 - 1), k2 = 0"),
+  TES_SECTION("equation", .help = "what is solved; time, where there is one, is the last dimension (t in expressions)"),
+  TES_ENUM(GpPde, equation.kind, .choices = gp_equation_names,
+           .help = "poisson: lap u; helmholtz: lap u + k2 u; allen_cahn: lap u + u (u^2 - 1); advection: u_t + beta u_x; reaction_diffusion: u_t - diffusion lap u - rate u (1 - u); "
+                   "burgers: u_t + u u_x - diffusion u_xx; sine_gordon: u_tt - speed^2 lap u + sin u; custom_linear: sum_d (second_d u_dd + first_d u_d) + zeroth u; each = f"),
   TES_REAL(GpPde, equation.k2, .fallback = "1.0", .unit = "1/length^2", .when = "equation.kind=helmholtz", .help = "square of the wave number (negative: screened)"),
+  TES_REAL(GpPde, equation.beta, .fallback = "200.0", .unit = "length/time", .when = "equation.kind=advection", .help = "speed of the flow"),
+  TES_REAL(GpPde, equation.diffusion, .fallback = "1.0", .range = TES_ABOVE(0), .unit = "length^2/time", .when = "equation.kind=reaction_diffusion|burgers", .help = "diffusivity or viscosity"),
+  TES_REAL(GpPde, equation.rate, .fallback = "1.0", .unit = "1/time", .when = "equation.kind=reaction_diffusion", .help = "rate of the reaction u (1 - u)"),
+  TES_REAL(GpPde, equation.speed, .fallback = "1.0", .range = TES_ABOVE(0), .unit = "length/time", .when = "equation.kind=sine_gordon", .help = "speed of the waves"),
+  TES_REALS(GpPde, equation.second, .optional = PETSC_TRUE, .min_items = 1, .max_items = 3, .when = "equation.kind=custom_linear", .help = "coefficients of the second derivatives, one value or one per dimension; default 0"),
+  TES_REALS(GpPde, equation.first, .optional = PETSC_TRUE, .min_items = 1, .max_items = 3, .when = "equation.kind=custom_linear", .help = "coefficients of the first derivatives, one value or one per dimension; default 0"),
+  TES_REAL(GpPde, equation.zeroth, .fallback = "0.0", .when = "equation.kind=custom_linear", .help = "coefficient of u"),
+  TES_EXPR(GpPde, equation.variable_coefficient, .optional = PETSC_TRUE, .variables = "x y z t", .when = "equation.kind=poisson|helmholtz|allen_cahn",
+           .help = "a > 0 in div(a grad u), in place of the Laplacian"),
   TES_SECTION("source", .help = "the right-hand side f"),
   TES_ENUM(GpPde, source.from, .fallback = "manufactured", .choices = gp_data_names, .help = "where f comes from; manufactured: from the known solution"),
-  TES_EXPR(GpPde, source.expression, .variables = "x y z", .when = "source.from=expression", .help = "f in the coordinates"),
+  TES_EXPR(GpPde, source.expression, .variables = "x y z t", .when = "source.from=expression", .help = "f in the coordinates"),
   TES_FILE(GpPde, source.file, .when = "source.from=hdf5", .help = "HDF5 file with f on the nodes"),
   TES_STRING(GpPde, source.dataset, .fallback = "/f", .when = "source.from=hdf5", .help = "dataset of shape [n_z][n_y][n_x]"),
-  TES_SECTION("boundary", .help = "values of u on the sides"),
-  TES_ENUM(GpPde, boundary.kind, .fallback = "dirichlet", .choices = boundary_names, .help = "dirichlet: u is given on every side"),
+  TES_REAL(GpPde, source.noise_sd, .fallback = "0", .range = TES_AT_LEAST(0), .help = "standard deviation of white noise in f, in the unit of f; > 0: regularised (MAP) solve, linear equations without time"),
+  TES_SECTION("boundary", .help = "what is prescribed on the sides"),
+  TES_ENUMS(GpPde, boundary.kind, .fallback = "[auto]", .min_items = 1, .max_items = 6, .choices = gp_boundary_names,
+            .help = "one word, one per dimension, or one per side (x lower, x upper, ...). auto: dirichlet, for evolution equations initial_inflow (initial values, values where a flow enters, dirichlet "
+                    "elsewhere in space); neumann: outward derivative; robin: see there; periodic"),
+  TES_REALS(GpPde, boundary.robin, .fallback = "[1.0, 0.5]", .min_items = 2, .max_items = 2, .help = "a and b of robin sides: a u + b du/dn = g"),
   TES_ENUM(GpPde, boundary.from, .fallback = "manufactured", .choices = gp_data_names, .help = "where the values come from"),
-  TES_EXPRS(GpPde, boundary.expression, .min_items = 1, .max_items = 6, .variables = "x y z", .when = "boundary.from=expression",
-            .help = "one expression for all sides, or one each: x lower, x upper, y lower, ..."),
+  TES_EXPRS(GpPde, boundary.expression, .min_items = 1, .max_items = 6, .variables = "x y z t", .when = "boundary.from=expression",
+            .help = "one expression for all sides, or one each: x lower, x upper, y lower, ...; in time: initial values, initial velocity; what is not prescribed has its place, too"),
   TES_FILE(GpPde, boundary.file, .when = "boundary.from=hdf5", .help = "HDF5 file with the values on the nodes of the sides"),
-  TES_STRING(GpPde, boundary.group, .fallback = "/boundary", .when = "boundary.from=hdf5", .help = "group with the datasets x_lower, x_upper, y_lower, ..."),
+  TES_STRING(GpPde, boundary.group, .fallback = "/boundary", .when = "boundary.from=hdf5", .help = "group with the datasets x_lower, x_upper, y_lower, ...; in time: initial, velocity"),
   TES_SECTION("manufactured", .help = "a solution that is known: gives source, boundary values and the error against it"),
   TES_ENUM(GpPde, manufactured.name, .fallback = "none", .choices = gp_manufactured_names, .help = "a solution of the benchmark table"),
-  TES_EXPR(GpPde, manufactured.expression, .optional = PETSC_TRUE, .variables = "x y z", .help = "u in the coordinates; its derivatives are formed symbolically"),
+  TES_EXPR(GpPde, manufactured.expression, .optional = PETSC_TRUE, .variables = "x y z t", .help = "u in the coordinates; its derivatives are formed symbolically"),
   TES_SECTION("spectrum", .help = "identification of the frequencies (uniform nodes)"),
   TES_BOOL(GpPde, spectrum.identify, .fallback = "true", .help = "find the frequencies in the data; false: dense dictionaries (4 digits worse)"),
   TES_INTS(GpPde, spectrum.extension, .fallback = "[3, 4, 2]", .min_items = 1, .max_items = 8, .range = TES_BETWEEN(2, 16), .unit = "1",
@@ -55,7 +71,7 @@ static const TesKey keys[] = {
   TES_REAL(GpPde, spectrum.sigma_factor, .fallback = "0.25", .range = TES_BETWEEN(0.05, 0.9), .unit = "1", .help = "the noise level falls by this factor per iteration"),
   TES_SECTION("solver", .help = "the solve in the reduced bases"),
   TES_ENUM(GpPde, solver.kind, .fallback = "auto", .choices = gp_solver_names,
-           .help = "auto: direct for linear equations, newton for nonlinear ones; reference: the published training by Adam, for comparison"),
+           .help = "auto: direct for linear equations with constant coefficients, newton for the others, fft_extension for broadband sources in 1-D; reference: the published training by Adam, for comparison"),
   TES_REAL(GpPde, solver.rtol, .fallback = "1e-11", .range = TES_BETWEEN(1e-15, 0.1), .unit = "1", .help = "Newton stops when its update is below this fraction of the iterate"),
   TES_INT(GpPde, solver.max_newton, .fallback = "25", .range = TES_BETWEEN(1, 1000), .help = "Newton iterations at most, per attempt"),
   TES_REAL(GpPde, solver.gmres_rtol, .fallback = "1e-9", .range = TES_BETWEEN(1e-14, 0.5), .unit = "1", .help = "relative tolerance of the linear solves of Newton (petsc: ksp_rtol overrides)"),
@@ -84,12 +100,15 @@ static const TesKey keys[] = {
   TES_SECTION("output", .help = "results"),
   TES_INT_OR(GpPde, output.test_points, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(2, 100000),
              .help = "points per dimension of the uniform grid on which u is given out and the error taken; auto: 300, in 3-D 65"),
+  TES_ENUM(GpPde, output.posterior_sd, .fallback = "auto", .choices = asked,
+           .help = "posterior standard deviation of u on the test points (not of solver.kind: fft_extension and reference); auto: up to 10^6 collocation points"),
   TES_KEYS_END,
 };
 
 const TesFigure gp_figures[] = {
   {.name = "solution", .sort = TES_FIGURE_IMAGE, .title = "solution", .file = "result", .y = {"fields/u"}},
   {.name = "error", .sort = TES_FIGURE_IMAGE, .title = "error against the known solution", .file = "result", .y = {"fields/error"}},
+  {.name = "posterior_sd", .sort = TES_FIGURE_IMAGE, .title = "posterior standard deviation", .file = "result", .y = {"fields/posterior_sd"}},
   {.name = "spectrum_x", .sort = TES_FIGURE_STEMS, .title = "identified spectrum along x", .file = "result", .x = "spectrum/x/omega", .y = {"spectrum/x/weight"},
    .x_label = "angular frequency omega (rad per length)", .y_label = "weight (largest 1)", .log_y = PETSC_TRUE},
   {.name = "spectrum_y", .sort = TES_FIGURE_STEMS, .title = "identified spectrum along y", .file = "result", .x = "spectrum/y/omega", .y = {"spectrum/y/weight"},

@@ -1,9 +1,11 @@
 #pragma once
 /* gp_pde, private to this folder: the objects that its files share.
 
-   u solves  sum_d d^2 u / dx_d^2 + k2 u + n(u) = f  on a box, u = g on its sides. Per dimension d the dictionary is
-   [w cos(omega x) | w sin(omega x) | T_0..T_{b-1}]; reduced bases come from its singular values (reduce.c), the boundary data sit in a lift (lift.c),
-   and the unknown is a small core G, the same on every rank. Everything on the collocation points is in slabs over the slowest dimension. */
+   u solves  S u + N(u) = f  on a box,  S u = sum_d (second_d u_dd + first_d u_d) + zeroth u  with constant coefficients (the separable part), N the rest (a reaction, an
+   advection by u itself, what a variable coefficient differs from its mean). Each side carries a trace: value u + slope du/dx = g, or nothing (outflow, final time,
+   periodic). Per dimension d the dictionary is [w cos(omega x) | w sin(omega x) | T_0..T_{b-1}]; reduced bases come from its singular values (reduce.c), the
+   traces sit in a lift (lift.c), and the unknown is a small core G, the same on every rank. Everything on the collocation points is in slabs over the slowest
+   dimension. */
 #include <tessera/grid.h>
 #include <tessera/linalg.h>
 #include <tessera/problem.h>
@@ -31,11 +33,13 @@ typedef struct {
   PetscErrorCode (*destroy)(GpPde *gp); /* of a way not taken, too */
 } GpRoute;
 
-typedef enum { GP_ROUTE_REFINE, GP_ROUTE_REFERENCE } GpRouteNumber;
+typedef enum { GP_ROUTE_REFINE, GP_ROUTE_REFERENCE, GP_ROUTE_FOURIER } GpRouteNumber;
 
-extern const GpRoute     gp_route_refine, gp_route_reference;
+extern const GpRoute     gp_route_refine, gp_route_reference, gp_route_fourier;
+PetscBool                GpFourierFits(const GpPde *gp);                   /* would solver.kind: fft_extension take this problem? */
 extern const char *const gp_solver_names[];
-extern const char *const gp_family_names[]; /* of kernel.family; gp_pde.c */
+extern const char *const gp_family_names[];   /* of kernel.family; gp_pde.c */
+extern const char *const gp_boundary_names[]; /* of boundary.kind; gp_pde.c */
 const GpRoute           *GpRouteNow(const GpPde *gp);
 PetscErrorCode           GpRouteChoose(GpPde *gp);                         /* by the deck */
 PetscErrorCode           GpRouteChange(GpPde *gp, GpRouteNumber number);   /* on the way: sets it up and starts it */
@@ -43,17 +47,42 @@ PetscErrorCode           GpRouteState(GpPde *gp, TesState state);
 PetscErrorCode           GpRouteDestroy(GpPde *gp);
 
 /* ---- equations.c ---- */
+typedef struct { /* a function on points: values, and the derivatives that somebody needs (NULL otherwise) */
+  PetscInt64 n;
+  PetscReal *u, *grad[GP_DIM], *laplacian;
+} GpFields;
+
 typedef struct {
   const char *name, *help;
+  PetscInt    time;      /* order of the derivative in time, which is the last dimension; 0: no time; -1: as boundary.kind says */
   PetscBool   nonlinear;
-  PetscBool   bound; /* B of refine.c is a bound (else: an estimate) */
-  PetscReal (*shift)(const GpPde *gp);
-  void (*reaction)(PetscInt64 n, const PetscReal *u, PetscReal *value); /* value = n(u) */
-  void (*slope)(PetscInt64 n, const PetscReal *u, PetscReal *value);    /* value = n'(u) */
+  PetscBool   bound;     /* B of refine.c is a bound with Dirichlet data (else: an estimate) */
+  PetscBool   gradient;  /* n needs the gradient in space */
+  PetscBool   variable;  /* takes equation.variable_coefficient: div(a grad u) in place of the Laplacian */
+  void (*separable)(const GpPde *gp, PetscReal second[], PetscReal first[], PetscReal *zeroth);
+  void (*reaction)(const GpPde *gp, const GpFields *u, PetscReal *value);       /* value += n(u, grad u) */
+  void (*tangent)(const GpPde *gp, const GpFields *u, const GpFields *slope);   /* slope->u += dn/du, slope->grad += dn/d(grad u) */
 } GpEquation;
 
 extern const GpEquation  gp_equations[];
 extern const char *const gp_equation_names[];
+
+void GpRemainder(const GpPde *gp, const GpFields *a, const GpFields *u, PetscReal *value);                            /* value = N(u); a: variable coefficient there */
+void GpRemainderTangent(const GpPde *gp, const GpFields *a, const GpFields *u, const GpFields *slope);                /* slope = dN/du, dN/d(grad u), dN/d(laplacian) */
+PetscErrorCode GpFieldsCreate(const GpPde *gp, PetscInt64 n, GpFields *fields);                                       /* all that N needs */
+PetscErrorCode GpFieldsDestroy(GpFields *fields);
+PetscErrorCode GpCoefficientSetUp(GpPde *gp); /* the variable coefficient on the grids, and its mean */
+
+/* ---- boundary.c: what is prescribed where ---- */
+typedef struct {
+  PetscInt    end;          /* 0 lower, 1 upper */
+  PetscReal   value, slope; /* prescribed: value u + slope du/dx_d */
+  PetscInt    slot;         /* 2 d + side: its place in lists of expressions */
+  const char *name;         /* dataset in a file: "x_lower", "initial", "velocity" */
+} GpTrace;
+
+PetscErrorCode GpBoundaryResolve(TesProblem problem, GpPde *gp, PetscBool *good);
+PetscErrorCode GpTraceText(const GpPde *gp, PetscInt d, PetscInt k, char text[], size_t size);
 
 /* ---- manufactured.c ---- */
 typedef struct {
@@ -75,7 +104,7 @@ typedef struct {
   const char *name;
   PetscBool   anywhere; /* known between the nodes too */
   PetscErrorCode (*source)(GpPde *gp, const GpPoints *points, PetscReal *f);
-  PetscErrorCode (*face)(GpPde *gp, PetscInt d, PetscInt side, const GpPoints *points, PetscReal *g);
+  PetscErrorCode (*face)(GpPde *gp, PetscInt d, PetscInt k, const GpPoints *points, PetscReal *g);
 } GpDataKind;
 
 extern const GpDataKind  gp_data_kinds[];
@@ -100,15 +129,18 @@ PetscErrorCode GpFirstNotFinite(GpPde *gp, const GpPointSet *set, const PetscRea
 void           GpPointText(const GpPde *gp, PetscInt64 number, char text[], size_t size); /* "x[3] = 0.1, y[0] = 0" */
 PetscErrorCode GpDataDestroy(GpPde *gp);
 PetscErrorCode GpSource(GpPde *gp, const GpPointSet *set, PetscReal *f);
-PetscErrorCode GpFace(GpPde *gp, PetscInt d, PetscInt side, const GpPointSet *set, PetscReal *g); /* all points of the face, on every rank */
+PetscErrorCode GpFace(GpPde *gp, PetscInt d, PetscInt k, const GpPointSet *set, PetscReal *g); /* all points of the face, on every rank */
 PetscErrorCode GpTruth(GpPde *gp, const GpPointSet *set, PetscReal *u);
 PetscErrorCode GpExprEvaluate(TesExpr expr, PetscInt dim, const GpPoints *points, PetscReal *out);
-PetscErrorCode GpMeanSquare(GpPde *gp, const GpPointSet *set, const PetscReal *v, PetscReal *mean); /* ordered; collective */
-PetscErrorCode GpLaplacianOfTruth(GpPde *gp);
+PetscErrorCode GpMean(GpPde *gp, const GpPointSet *set, const PetscReal *v, PetscReal *mean); /* ordered; collective */
+PetscErrorCode GpMeanSquare(GpPde *gp, const GpPointSet *set, const PetscReal *v, PetscReal *mean);
+PetscErrorCode GpTruthDerivatives(GpPde *gp);
+PetscErrorCode GpCoefficientAt(GpPde *gp, const GpPoints *points, PetscInt64 n, GpFields *a); /* variable coefficient and its gradient */
+PetscInt64     GpPointCount(PetscInt dim, const GpPoints *points);
 
 /* ---- data_file.c ---- */
 PetscErrorCode GpFileSource(GpPde *gp, const GpPoints *points, PetscReal *f);
-PetscErrorCode GpFileFace(GpPde *gp, PetscInt d, PetscInt side, const GpPoints *points, PetscReal *g);
+PetscErrorCode GpFileFace(GpPde *gp, PetscInt d, PetscInt k, const GpPoints *points, PetscReal *g);
 PetscErrorCode GpFileCheck(TesProblem problem, GpPde *gp, PetscBool *ready);
 
 /* ---- dictionary.c ---- */
@@ -131,7 +163,8 @@ typedef enum {
   GP_POLYNOMIAL, /* no lines: Chebyshev nodes */
   GP_IDENTIFIED, /* sparse, by evidence */
   GP_FLAT,       /* all bins below 0.6 of the highest, weight 1 */
-  GP_SCREENED    /* bins up to the highest one seen by the window, weighted by their amplitude */
+  GP_SCREENED,   /* bins up to the highest one seen by the window, weighted by their amplitude */
+  GP_PERIODIC    /* waves of the box itself, those that the data show */
 } GpSpectrumMode;
 
 typedef struct {
@@ -153,11 +186,12 @@ typedef struct {
   PetscReal   sigma, change, fit;
   /* not state */
   PetscInt    n_columns, n_rhs;
+  PetscReal   noise;
   PetscInt   *group;
   PetscReal  *psi, *y;
 } GpIdentify;
 
-PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y); /* collective */
+PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y, PetscReal *noise); /* noise of y as given with the source; collective */
 PetscErrorCode GpIdentifyStep(GpPde *gp, PetscInt d, PetscInt extension, PetscBool *done, PetscBool *tripped);
 PetscErrorCode GpIdentifyDense(GpPde *gp, PetscInt d, GpSpectrumMode mode);
 PetscErrorCode GpIdentifyReset(GpIdentify *work);
@@ -169,24 +203,29 @@ PetscErrorCode GpSpectrumState(GpSpectrum *spectrum, const char name[], TesState
 /* ---- reduce.c: bases of one dimension ---- */
 typedef struct {
   GpDictionary dict;
-  PetscInt     r, k;     /* functions that vanish at the ends; functions for traces */
+  PetscInt     r, k, m;  /* functions with zero traces; functions for data of other dimensions; traces of this dimension */
   PetscReal   *inner;    /* [columns][r] */
+  PetscReal   *scale;    /* [r] singular values: inner times diag(scale) are whitened coordinates */
   PetscReal   *trace;    /* [columns][k] */
-  PetscReal   *lift;     /* [columns][2] dual to the values at the ends */
+  PetscReal   *lift;     /* [columns][m] dual to the traces */
   PetscReal   *test;     /* [r][n] */
   PetscReal   *fit;      /* [k][n] data on the nodes -> coefficients of the trace functions */
-  PetscReal   *a;        /* [r][r] second derivative, projected */
-  PetscReal   *end;      /* [2][k] trace functions at the ends */
+  PetscReal   *a;        /* [r][r] Galerkin: the operator of this dimension, projected; marching: discrete integration C */
+  PetscReal   *end;      /* [m][k] traces of the trace functions */
 } GpBasis;
 
-/* values (order 0) and second derivatives (order 2) of the bases at some points */
+typedef enum { GP_VALUE, GP_FIRST, GP_SECOND, GP_OPERATOR, GP_KINDS } GpWhat; /* GP_OPERATOR: second_d u'' + first_d u' */
+#define GP_BIT(what) (1u << (what))
+
+/* values and derivatives of the bases at some points; NULL where not asked for */
 typedef struct {
   PetscInt   n;
-  PetscReal *inner[2], *trace[2], *lift[2]; /* [n][r], [n][k], [n][2] */
+  PetscReal *inner[GP_KINDS], *trace[GP_KINDS], *lift[GP_KINDS]; /* [n][r], [n][k], [n][m] */
 } GpBasisAt;
 
+PetscBool      GpLeastSquares(const GpPde *gp); /* test functions from the image of the whole operator */
 PetscErrorCode GpBasisCreate(GpPde *gp, PetscInt d, const GpSpectrum *spectrum, PetscInt background, GpBasis *basis);
-PetscErrorCode GpBasisEvaluate(const GpBasis *basis, PetscInt n, const PetscReal x[], GpBasisAt *at);
+PetscErrorCode GpBasisEvaluate(const GpPde *gp, PetscInt d, const GpBasis *basis, PetscInt n, const PetscReal x[], unsigned kinds, GpBasisAt *at);
 PetscErrorCode GpBasisAtDestroy(GpBasisAt *at);
 PetscErrorCode GpBasisDestroy(GpBasis *basis);
 
@@ -209,23 +248,39 @@ PetscErrorCode GpLiftCreate(GpPde *gp, GpSolution *solution);
 /* Which part of u_h, and which derivative, to evaluate. */
 typedef struct {
   PetscBool lift, inner;
-  PetscInt  second; /* -1: the value; else d^2/dx_second^2 */
+  PetscInt  dim;  /* the dimension in which `what` is taken; values in the others */
+  GpWhat    what;
 } GpPart;
 
 PetscErrorCode GpSolutionCreate(GpPde *gp, const GpSpectrum spectrum[], PetscInt background, GpSolution *solution);
 PetscErrorCode GpSolutionEvaluate(GpPde *gp, const GpSolution *solution, const GpBasisAt at[], const GpPointSet *set, GpPart part, PetscReal *out);
-PetscErrorCode GpSolutionLaplacian(GpPde *gp, const GpSolution *solution, const GpBasisAt at[], const GpPointSet *set, PetscBool lift, PetscBool inner,
-                                   PetscReal *out);
-PetscErrorCode GpSolutionAt(GpPde *gp, const GpSolution *solution, const GpPointSet *set, GpBasisAt at[]);
+PetscErrorCode GpSolutionSeparable(GpPde *gp, const GpSolution *solution, const GpBasisAt at[], const GpPointSet *set, PetscBool lift, PetscBool inner,
+                                   PetscReal *out); /* S of it */
+PetscErrorCode GpSolutionFields(GpPde *gp, const GpSolution *solution, const GpBasisAt at[], const GpPointSet *set, PetscBool lift, PetscBool inner, GpFields *fields);
+PetscErrorCode GpSolutionAt(GpPde *gp, const GpSolution *solution, const GpPointSet *set, unsigned kinds, GpBasisAt at[]);
+unsigned       GpKindsNeeded(const GpPde *gp); /* for S and N */
 PetscErrorCode GpSolutionValues(GpPde *gp, const GpSolution *solution, const GpPointSet *set, PetscReal *u);
 PetscErrorCode GpSolutionDestroy(GpSolution *solution);
+
+/* S, projected: a Kronecker sum, or space diagonalised and time marched. */
+typedef struct {
+  TesKronSum   kron;
+  TesKronMarch march;
+  PetscReal    smallest; /* |S_p g| >= smallest |g|, 0 if not known: smallest singular value (1-D) or |eigenvalue| */
+} GpLinear;
+
+PetscErrorCode GpLinearCreate(GpPde *gp, const GpSolution *solution, GpLinear *linear);
+PetscErrorCode GpLinearSolve(const GpLinear *linear, const PetscReal *rhs, PetscReal *g);
+PetscErrorCode GpLinearApply(const GpLinear *linear, const PetscReal *g, PetscReal *y);
+PetscErrorCode GpLinearDestroy(GpLinear *linear);
+PetscErrorCode GpStability(GpPde *gp, const GpLinear *linear, PetscReal *lambda); /* |u| <= |residual| / lambda */
 
 /* The projected problem of one attempt: everything that its solve and its Newton steps use. */
 typedef struct {
   PetscBool  ready;
-  TesKronSum kron;
-  PetscReal *rhs;   /* core of f - L lift */
-  PetscReal *lift;  /* [nodes] values of the lift (nonlinear only) */
+  GpLinear   linear;
+  PetscReal *rhs;  /* core of f - S lift */
+  GpFields   lift; /* on the nodes, what N needs of it */
   GpBasisAt  at[GP_DIM];
 } GpProjected;
 
@@ -233,20 +288,27 @@ PetscErrorCode GpProjectedCreate(GpPde *gp, const GpSolution *solution, GpProjec
 PetscErrorCode GpProjectedCompress(GpPde *gp, const GpSolution *solution, const PetscReal *values, PetscReal *core);
 PetscErrorCode GpProjectedStart(GpPde *gp, const GpProjected *projected, GpSolution *solution); /* linear problem; pass 2: with n(u_best) as known source */
 PetscErrorCode GpProjectedDestroy(GpProjected *projected);
+PetscErrorCode GpMapSolve(GpPde *gp, const GpProjected *projected, GpSolution *solution); /* map.c: noisy source, from the collocation solution in the core */
 
 /* The error bound of section 3 and its ingredients. */
 typedef struct {
-  PetscReal residual, misfit, size, source; /* rms of the residual, largest boundary error, rms of u_h, rms of f */
+  PetscReal excess; /* of the residual, what noise of the given size does not explain, and what of the noise the solution took over; without noise the residual */
+  PetscReal residual, misfit, size, source; /* rms of the residual, largest error of the traces (as a value of u), rms of u_h, rms of f */
   PetscReal bound;
 } GpBound;
 
 PetscErrorCode GpBoundCompute(GpPde *gp, const GpSolution *solution, const GpProjected *projected, GpBound *bound);
 
+/* ---- posterior.c ---- */
+PetscBool      GpPosteriorWanted(const GpPde *gp);
+PetscErrorCode GpPosterior(GpPde *gp, const GpSolution *solution, const GpProjected *projected, PetscReal sigma_n, const GpPointSet *set, PetscReal *sd); /* sigma_n: noise of the equation on the nodes */
+PetscErrorCode GpReportPosterior(GpPde *gp, const GpProjected *projected, PetscReal sigma_n, TesReport report);                                          /* of gp->best, after GpReportFields */
+
 /* ---- newton.c ---- */
-/* F(g); n'(u) at g; J dg with that slope. work: [nodes] */
-PetscErrorCode GpNewtonResidual(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *work, PetscReal *y);
-PetscErrorCode GpNewtonLinearize(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *slope);
-PetscErrorCode GpNewtonJacobian(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *slope, const PetscReal *dg, PetscReal *work, PetscReal *y);
+/* F(g); the tangent of N at g; J dg with that tangent. work: as GpFieldsCreate makes it */
+PetscErrorCode GpNewtonResidual(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, GpFields *work, PetscReal *y);
+PetscErrorCode GpNewtonLinearize(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, GpFields *work, GpFields *slope);
+PetscErrorCode GpNewtonJacobian(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const GpFields *slope, const PetscReal *dg, GpFields *work, PetscReal *y);
 PetscErrorCode GpNewtonAskOptions(GpPde *gp); /* make and drop the objects, so that PETSc knows the options that they take */
 PetscErrorCode GpNewtonStep(GpPde *gp, GpProjected *projected, GpSolution *solution, PetscBool *converged, PetscBool *failed);
 
@@ -297,15 +359,20 @@ struct _GpPde {
   } domain;
   struct {
     int       kind;
-    PetscReal k2;
+    PetscReal k2, beta, diffusion, rate, speed, zeroth;
+    TesReals  second, first;
+    TesExpr   variable_coefficient;
   } equation;
   struct {
     int         from;
     TesExpr     expression;
     const char *file, *dataset;
+    PetscReal   noise_sd;
   } source;
   struct {
-    int         kind, from;
+    TesInts     kind;
+    int         from;
+    TesReals    robin;
     TesExprs    expression;
     const char *file, *group;
   } boundary;
@@ -349,6 +416,7 @@ struct _GpPde {
   } reference;
   struct {
     TesIntOr test_points;
+    int      posterior_sd; /* auto, true, false */
   } output;
 
   /* resolved from it (GpDataSetUp) */
@@ -359,19 +427,31 @@ struct _GpPde {
   PetscReal         lower[GP_DIM], length[GP_DIM];
   PetscInt          nodes[GP_DIM]; /* TesNodes */
   const GpEquation *eq;
-  TesExpr           truth, laplacian; /* u and its Laplacian, NULL without a manufactured solution */
+  PetscReal         second[GP_DIM], first[GP_DIM], zeroth; /* S */
+  PetscInt          time, time_order;                      /* the dimension that is time, or -1; order of its derivative */
+  PetscBool         periodic[GP_DIM];
+  PetscBool         marching[GP_DIM]; /* traces at one end only: time, and space under a first-order operator */
+  PetscInt          n_trace[GP_DIM];
+  GpTrace           trace[GP_DIM][2];
+  PetscBool         remainder;        /* N is not zero */
+  PetscBool         singular;         /* a constant is undetermined: Neumann and periodic sides only, and no zeroth-order term */
+  TesExpr           truth, truth_first[GP_DIM], truth_second[GP_DIM]; /* u and its derivatives, NULL without a manufactured solution */
+  TesExpr           coefficient, coefficient_first[GP_DIM];           /* variable coefficient a, or NULL */
+  PetscReal         coefficient_mean;                                 /* 1 without one */
+  GpFields          a_grid, a_middle;
   PetscReal        *weight[GP_DIM];   /* sqrt of the quadrature weights; ones on uniform nodes */
   GpPointSet        grid, middle;     /* nodes; midpoints between them */
   PetscReal        *f;                /* [grid] */
   PetscReal        *f_middle;         /* [middle], NULL if the source is known on the nodes only */
-  PetscReal        *known;            /* [grid] f - n(u_best): the source that pass 2 identifies */
+  PetscReal        *known;            /* [grid] the source that is identified where it is not f: f / a in pass 1, f - N(u_best) in pass 2 */
   PetscBool         known_ready;
-  PetscReal        *face[GP_DIM][2];        /* boundary values on the nodes of each face, on every rank */
+  PetscReal        *face[GP_DIM][2];        /* trace data on the nodes of each face, on every rank */
   PetscReal        *face_middle[GP_DIM][2]; /* between them; NULL if not known there */
   PetscReal         face_max;
 
   PetscInt             route;    /* GpRouteNumber; state */
   struct _GpTraining  *training; /* reference.c */
+  struct _GpFourier   *fourier;  /* fourier.c */
 
   /* the refine loop: state, see refine.c */
   PetscInt     stage, pass, which, newton, n_kept;
@@ -395,5 +475,5 @@ struct _GpPde {
   PetscReal *columns[48]; /* arrays that the report borrows */
   PetscInt   n_columns;
   TesGrid    test_grid;
-  TesField   u_field, error_field;
+  TesField   u_field, error_field, sd_field;
 };

@@ -1,13 +1,13 @@
-/* The lift: a function with the given boundary values, as a Boolean sum over the non-empty subsets S of the dimensions.
+/* The lift: a function with the given traces, as a Boolean sum over the non-empty subsets S of the dimensions that have traces.
 
-   lift = sum_S (-1)^{|S|+1} ( prod_{j in S} l_j ) x ( fits in the other dimensions of the values where all dimensions of S sit at an end ),
-   in 1-D linear blending, in 2-D the Coons patch, in 3-D faces - edges + corners. l_j are the two lift functions of dimension j, a fit is the
-   projection on the trace functions (both in reduce.c). The core of {d} comes from the two faces of d; that of a larger subset from the core of the subset without
-   its highest dimension h, evaluated at the ends of h. The cores are small and on every rank; the faces are the largest arrays here.
+   lift = sum_S (-1)^{|S|+1} ( prod_{j in S} l_j ) x ( fits in the other dimensions of the data where all dimensions of S take their traces ),
+   in 1-D linear blending, in 2-D the Coons patch, in 3-D faces - edges + corners. l_j are the lift functions of dimension j, one per trace and dual to it; a fit is the
+   projection on the trace functions (both in reduce.c). The core of {d} comes from the faces of d; that of a larger subset from the core of the subset without
+   its highest dimension h, by the traces of h. The cores are small and on every rank; the faces are the largest arrays here.
    Cost: per face two mode products, N^2 k. */
 #include "gp_pde.h"
 
-/* One dimension in the subset: both faces side by side, fitted along the other dimensions. */
+/* One dimension in the subset: its faces side by side, fitted along the other dimensions. */
 static PetscErrorCode CoreOfFaces(GpPde *gp, GpSolution *solution, PetscInt d, PetscReal **core, PetscInt size[])
 {
   PetscInt64 n[GP_DIM], count = 1, inner = 1, outer = 1, left;
@@ -15,14 +15,14 @@ static PetscErrorCode CoreOfFaces(GpPde *gp, GpSolution *solution, PetscInt d, P
 
   PetscFunctionBegin;
   for (PetscInt j = 0; j < gp->dim; j++) {
-    n[j] = j == d ? 2 : gp->n[j];
+    n[j] = j == d ? gp->n_trace[d] : gp->n[j];
     count *= n[j];
     if (j < d) inner *= n[j];
     if (j > d) outer *= n[j];
   }
   PetscCall(PetscMalloc1((size_t)count, &a));
   for (PetscInt64 o = 0; o < outer; o++)
-    for (PetscInt side = 0; side < 2; side++) PetscCall(PetscArraycpy(a + (o * 2 + side) * inner, gp->face[d][side] + o * inner, (size_t)inner));
+    for (PetscInt t = 0; t < gp->n_trace[d]; t++) PetscCall(PetscArraycpy(a + (o * gp->n_trace[d] + t) * inner, gp->face[d][t] + o * inner, (size_t)inner));
   for (PetscInt j = 0; j < gp->dim; j++) {
     if (j == d) continue;
     left = count / n[j] * solution->basis[j].k;
@@ -47,11 +47,11 @@ static PetscErrorCode CoreAtEnds(GpPde *gp, const GpSolution *solution, PetscInt
   PetscFunctionBegin;
   for (PetscInt j = 0; j < gp->dim; j++) {
     n[j]    = parent_size[j];
-    size[j] = j == h ? 2 : parent_size[j];
+    size[j] = j == h ? gp->n_trace[h] : parent_size[j];
     count *= size[j];
   }
   PetscCall(PetscMalloc1((size_t)count, core));
-  PetscCall(TesModeProduct(gp->dim, n, h, 2, solution->basis[h].end, parent, *core));
+  PetscCall(TesModeProduct(gp->dim, n, h, gp->n_trace[h], solution->basis[h].end, parent, *core));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -60,9 +60,15 @@ PetscErrorCode GpLiftCreate(GpPde *gp, GpSolution *solution)
   PetscFunctionBegin;
   if (gp->face_max == 0) PetscFunctionReturn(PETSC_SUCCESS); /* zero boundary data: no lift at all */
   for (PetscInt mask = 1; mask < 1 << gp->dim; mask++) {
-    PetscInt high = 0;
+    PetscInt  high = 0;
+    PetscBool have = PETSC_TRUE;
 
-    for (PetscInt j = 0; j < gp->dim; j++) high = mask >> j & 1 ? j : high;
+    for (PetscInt j = 0; j < gp->dim; j++) {
+      if (!(mask >> j & 1)) continue;
+      high = j;
+      if (!gp->n_trace[j]) have = PETSC_FALSE;
+    }
+    if (!have) continue;
     if (mask == 1 << high) PetscCall(CoreOfFaces(gp, solution, high, &solution->lift[mask - 1], solution->lift_size[mask - 1]));
     else {
       const PetscInt parent = mask - (1 << high);

@@ -1,11 +1,11 @@
-/* Newton's method for n(u) on the core: SNES with one iteration per step of the run, so that signals, clocks and checkpoints are looked at in between.
+/* Newton's method for S u + N(u) = f on the core: SNES with one iteration per step of the run, so that signals, clocks and checkpoints are looked at in between.
 
-   Residual  F(G) = sum_d A_d G + k2 G + T n(u) - T (f - L lift),  u = lift + expansion of G;
-   Jacobian  J dG = sum_d A_d dG + k2 dG + T (n'(u) o expansion of dG),
-   GMRES on J, left-preconditioned by the fast diagonalisation of the linear part; line search `bt` on |F|. The vectors are the core, replicated: PETSc works on
-   PETSC_COMM_SELF on every rank with the same numbers, and the only communication is in T (ordered: the same bits on all ranks), so all ranks
-   take the same decisions. Options of PETSc (snes_, ksp_) reach these objects. Converged when the Newton update is below solver.rtol |G|.
-   Cost: each GMRES step one expansion and one compression, 4 M r flops. */
+   Residual  F(G) = S_p G + T N(u) - T (f - S lift),  u = lift + expansion of G,  S_p the projected separable part (linear.c);
+   Jacobian  J dG = S_p dG + T (N_u w + N_grad . grad w + N_lap laplacian w),  w = expansion of dG,
+   GMRES on J, left-preconditioned by the solve of the linear part; line search `bt` on |F|. A linear equation with a variable coefficient takes the same way: its
+   iterations are GMRES solves, each refining the last. The vectors are the core, replicated: PETSc works on PETSC_COMM_SELF on every rank with the same numbers,
+   and the only communication is in T (ordered: the same bits on all ranks), so all ranks take the same decisions. Options of PETSc (snes_, ksp_) reach these objects.
+   Converged when the Newton update is below solver.rtol |G|. Cost: each GMRES step one expansion per derivative that N needs and one compression. */
 #include "gp_pde.h"
 #include <petscsnes.h>
 
@@ -16,18 +16,26 @@ typedef struct {
   GpPde       *gp;
   GpProjected *projected;
   GpSolution  *solution;
-  PetscReal   *work, *slope; /* [nodes] */
+  GpFields     work, slope; /* [nodes] */
 } Newton;
 
-/* values on the nodes of the function whose core is g, without the lift */
-static PetscErrorCode Expand(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *values)
+/* the function whose core is g, without the lift, on the nodes */
+static PetscErrorCode Expand(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, GpFields *fields)
 {
-  const PetscReal *m[GP_DIM];
+  GpSolution with = *solution; /* the same bases, another core */
 
   PetscFunctionBegin;
-  for (PetscInt d = 0; d < gp->dim; d++) m[d] = projected->at[d].inner[0];
-  PetscCall(TesSlabExpand(&gp->grid.part, gp->dim, gp->grid.n, solution->r, m, g, values));
+  with.core = (PetscReal *)g;
+  PetscCall(GpSolutionFields(gp, &with, projected->at, &gp->grid, PETSC_FALSE, PETSC_TRUE, fields));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static void AddLift(const GpPde *gp, const GpFields *lift, GpFields *u)
+{
+  for (PetscInt64 i = 0; i < u->n; i++) u->u[i] += lift->u[i];
+  for (PetscInt d = 0; d < gp->dim; d++)
+    for (PetscInt64 i = 0; u->grad[d] && i < u->n; i++) u->grad[d][i] += lift->grad[d][i];
+  for (PetscInt64 i = 0; u->laplacian && i < u->n; i++) u->laplacian[i] += lift->laplacian[i];
 }
 
 /* y = linear part of g + T values (minus the right-hand side where there is one) */
@@ -38,37 +46,44 @@ static PetscErrorCode Project(GpPde *gp, const GpProjected *projected, const GpS
   PetscFunctionBegin;
   PetscCall(PetscMalloc1((size_t)solution->n_core, &linear));
   PetscCall(GpProjectedCompress(gp, solution, values, y));
-  PetscCall(TesKronSumApply(projected->kron, g, linear));
+  PetscCall(GpLinearApply(&projected->linear, g, linear));
   for (PetscInt64 i = 0; i < solution->n_core; i++) y[i] += rhs ? linear[i] - rhs[i] : linear[i];
   PetscCall(PetscFree(linear));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpNewtonResidual(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *work, PetscReal *y)
+PetscErrorCode GpNewtonResidual(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, GpFields *work, PetscReal *y)
+{
+  PetscReal *rest;
+
+  PetscFunctionBegin;
+  PetscCall(Expand(gp, projected, solution, g, work));
+  AddLift(gp, &projected->lift, work);
+  PetscCall(PetscMalloc1((size_t)work->n, &rest));
+  GpRemainder(gp, &gp->a_grid, work, rest);
+  PetscCall(Project(gp, projected, solution, g, rest, projected->rhs, y));
+  PetscCall(PetscFree(rest));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpNewtonLinearize(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, GpFields *work, GpFields *slope)
 {
   PetscFunctionBegin;
   PetscCall(Expand(gp, projected, solution, g, work));
-  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) work[i] += projected->lift[i];
-  gp->eq->reaction(gp->grid.n_local, work, work);
-  PetscCall(Project(gp, projected, solution, g, work, projected->rhs, y));
+  AddLift(gp, &projected->lift, work);
+  GpRemainderTangent(gp, &gp->a_grid, work, slope);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpNewtonLinearize(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *g, PetscReal *slope)
-{
-  PetscFunctionBegin;
-  PetscCall(Expand(gp, projected, solution, g, slope));
-  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) slope[i] += projected->lift[i];
-  gp->eq->slope(gp->grid.n_local, slope, slope);
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode GpNewtonJacobian(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const PetscReal *slope, const PetscReal *dg, PetscReal *work, PetscReal *y)
+PetscErrorCode GpNewtonJacobian(GpPde *gp, const GpProjected *projected, const GpSolution *solution, const GpFields *slope, const PetscReal *dg, GpFields *work, PetscReal *y)
 {
   PetscFunctionBegin;
   PetscCall(Expand(gp, projected, solution, dg, work));
-  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) work[i] *= slope[i];
-  PetscCall(Project(gp, projected, solution, dg, work, NULL, y));
+  for (PetscInt64 i = 0; i < work->n; i++) work->u[i] *= slope->u[i];
+  for (PetscInt d = 0; d < gp->dim; d++)
+    for (PetscInt64 i = 0; work->grad[d] && i < work->n; i++) work->u[i] += slope->grad[d][i] * work->grad[d][i];
+  for (PetscInt64 i = 0; work->laplacian && i < work->n; i++) work->u[i] += slope->laplacian[i] * work->laplacian[i];
+  PetscCall(Project(gp, projected, solution, dg, work->u, NULL, y));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -84,7 +99,7 @@ static PetscErrorCode FunctionCallback(SNES snes, Vec x, Vec f, void *ctx)
   (void)snes;
   PetscCall(VecGetArrayRead(x, &g));
   PetscCall(VecGetArray(f, &y));
-  PetscCall(GpNewtonResidual(newton->gp, newton->projected, newton->solution, g, newton->work, y));
+  PetscCall(GpNewtonResidual(newton->gp, newton->projected, newton->solution, g, &newton->work, y));
   PetscCall(VecRestoreArray(f, &y));
   PetscCall(VecRestoreArrayRead(x, &g));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -99,7 +114,7 @@ static PetscErrorCode JacobianCallback(SNES snes, Vec x, Mat jacobian, Mat preco
   (void)snes;
   (void)preconditioner;
   PetscCall(VecGetArrayRead(x, &g));
-  PetscCall(GpNewtonLinearize(newton->gp, newton->projected, newton->solution, g, newton->slope));
+  PetscCall(GpNewtonLinearize(newton->gp, newton->projected, newton->solution, g, &newton->work, &newton->slope));
   PetscCall(VecRestoreArrayRead(x, &g));
   PetscCall(MatAssemblyBegin(jacobian, MAT_FINAL_ASSEMBLY));
   PetscCall(MatAssemblyEnd(jacobian, MAT_FINAL_ASSEMBLY));
@@ -116,7 +131,7 @@ static PetscErrorCode JacobianApply(Mat jacobian, Vec x, Vec f)
   PetscCall(MatShellGetContext(jacobian, &newton));
   PetscCall(VecGetArrayRead(x, &g));
   PetscCall(VecGetArray(f, &y));
-  PetscCall(GpNewtonJacobian(newton->gp, newton->projected, newton->solution, newton->slope, g, newton->work, y));
+  PetscCall(GpNewtonJacobian(newton->gp, newton->projected, newton->solution, &newton->slope, g, &newton->work, y));
   PetscCall(VecRestoreArray(f, &y));
   PetscCall(VecRestoreArrayRead(x, &g));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -132,7 +147,7 @@ static PetscErrorCode PreconditionerApply(PC pc, Vec x, Vec f)
   PetscCall(PCShellGetContext(pc, &newton));
   PetscCall(VecGetArrayRead(x, &g));
   PetscCall(VecGetArray(f, &y));
-  PetscCall(TesKronSumSolve(newton->projected->kron, g, y));
+  PetscCall(GpLinearSolve(&newton->projected->linear, g, y));
   PetscCall(VecRestoreArray(f, &y));
   PetscCall(VecRestoreArrayRead(x, &g));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -196,7 +211,8 @@ PetscErrorCode GpNewtonStep(GpPde *gp, GpProjected *projected, GpSolution *solut
   const PetscReal    *g;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2((size_t)gp->grid.n_local, &newton.work, (size_t)gp->grid.n_local, &newton.slope));
+  PetscCall(GpFieldsCreate(gp, gp->grid.n_local, &newton.work));
+  PetscCall(GpFieldsCreate(gp, gp->grid.n_local, &newton.slope));
   PetscCall(Objects(gp, &newton, (PetscInt)solution->n_core, &snes, &jacobian, &x, &f));
   PetscCall(VecDuplicate(x, &update));
   PetscCall(VecGetArray(x, &values));
@@ -241,6 +257,7 @@ PetscErrorCode GpNewtonStep(GpPde *gp, GpProjected *projected, GpSolution *solut
   PetscCall(MatDestroy(&jacobian));
   PetscCall(VecDestroy(&x));
   PetscCall(VecDestroy(&f));
-  PetscCall(PetscFree2(newton.work, newton.slope));
+  PetscCall(GpFieldsDestroy(&newton.work));
+  PetscCall(GpFieldsDestroy(&newton.slope));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

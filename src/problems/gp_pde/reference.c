@@ -27,6 +27,7 @@ struct _GpTraining {
   PetscReal  *line;              /* 1-D: f on every rank */
   PetscReal  *base, *base_linear;
   PetscReal  *weights[2];        /* K^-1 u */
+  PetscReal  *face[GP_DIM][2];   /* values on sides that the problem itself does not need */
   GpObjectiveTerms terms;
   PetscReal        error, size_f;
   PetscBool        ready;        /* terms, weights and base belong to the state */
@@ -82,6 +83,38 @@ static PetscErrorCode GatherLine(GpPde *gp, PetscReal *line)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* All sides whose values follow from the deck, as published; with boundary.kind: initial_inflow only those that the problem needs. */
+static PetscErrorCode Sides(GpPde *gp, GpTraining *t)
+{
+  const PetscBool needed = gp->boundary.kind.n == 1 && !strcmp(gp_boundary_names[gp->boundary.kind.v[0]], "initial_inflow") ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool values = !strcmp(gp_data_names[gp->boundary.from], "manufactured") || !strcmp(gp_data_names[gp->boundary.from], "expression") ? PETSC_TRUE : PETSC_FALSE;
+
+  PetscFunctionBegin;
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    for (PetscInt k = 0; k < gp->n_trace[d]; k++) {
+      if (gp->trace[d][k].slope == 0) t->objective.face[d][gp->trace[d][k].end] = gp->face[d][k];
+    }
+    for (PetscInt side = 0; side < 2; side++) {
+      const PetscReal end   = side ? gp->lower[d] + gp->length[d] : gp->lower[d];
+      const TesExprs *list  = &gp->boundary.expression;
+      PetscInt64      count = 1;
+      GpPoints        points;
+
+      if (t->objective.face[d][side] || needed || !values) continue;
+      GpPointSetPoints(&gp->grid, &points);
+      points.n[d]  = 1;
+      points.x[d]  = &end;
+      points.first = 0;
+      points.count = points.n[gp->dim - 1];
+      for (PetscInt j = 0; j < gp->dim; j++) count *= points.n[j];
+      PetscCall(PetscMalloc1((size_t)count, &t->face[d][side]));
+      PetscCall(GpExprEvaluate(list->n ? list->v[list->n == 1 ? 0 : 2 * d + side] : gp->truth, gp->dim, &points, t->face[d][side]));
+      t->objective.face[d][side] = t->face[d][side];
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode TrainingSetUp(GpPde *gp)
 {
   GpTraining  *t;
@@ -97,8 +130,8 @@ static PetscErrorCode TrainingSetUp(GpPde *gp)
   objective->jitter = gp->reference.jitter;
   for (PetscInt d = 0; d < gp->dim; d++) {
     objective->spacing[d] = gp->length[d] / (PetscReal)(gp->n[d] - 1);
-    for (PetscInt side = 0; side < 2; side++) objective->face[d][side] = gp->face[d][side];
   }
+  PetscCall(Sides(gp, t));
   objective->f = gp->f;
   if (gp->dim == 1) {
     PetscCall(PetscMalloc1((size_t)gp->n[0], &t->line));
@@ -416,6 +449,13 @@ static PetscErrorCode TrainingCheck(TesProblem problem, GpPde *gp)
   const GpKernelFamily *family = gp->kernel.family ? GpKernelFind(gp_family_names[gp->kernel.family]) : GpKernelFind("student_t_mixture");
 
   PetscFunctionBegin;
+  if (gp->equation.variable_coefficient) PetscCall(TesDeckComplain(problem, "equation.variable_coefficient", "not for solver.kind: reference, which takes constant coefficients"));
+  if (gp->eq->gradient) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s: the published training takes reactions n(u) without derivatives", gp->eq->name));
+  for (PetscInt d = 0, said = 0; d < gp->dim && !said; d++) {
+    for (PetscInt k = 0; k < gp->n_trace[d]; k++) said |= gp->trace[d][k].slope != 0 && d != gp->time;
+    said |= gp->periodic[d];
+    if (said) PetscCall(TesDeckComplain(problem, "boundary.kind", "not for solver.kind: reference, which takes values of u on the sides"));
+  }
   if (!family) PetscCall(TesDeckComplain(problem, "kernel.family", "not a covariance that can be trained: student_t_mixture, gaussian_mixture, matern or se for solver.kind: reference"));
   else if (family->matern && gp->kernel.nu != 2.5 && gp->kernel.nu != 3.5 && gp->kernel.nu != 4.5)
     PetscCall(TesDeckComplain(problem, "kernel.nu", "%s: 2.5, 3.5 or 4.5 are there", gp->kernel.nu < 2.5 ? "too rough for an equation with second derivatives, which needs 2 nu > 4" : "not a smoothness that is in closed form"));
@@ -467,17 +507,24 @@ static PetscErrorCode TrainingDestroy(GpPde *gp)
   PetscCall(PetscFree6(t->m_u, t->v_u, t->m_p, t->v_p, t->du, t->dp));
   PetscCall(PetscFree2(t->base, t->base_linear));
   PetscCall(PetscFree(t->line));
+  for (PetscInt d = 0; d < GP_DIM; d++) {
+    PetscCall(PetscFree(t->face[d][0]));
+    PetscCall(PetscFree(t->face[d][1]));
+  }
   PetscCall(PetscFree(gp->training));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The equation as sums of constant coefficients and a reaction. */
+/* The equation as constant coefficients and a reaction. */
 void GpTrainingOperator(const GpPde *gp, GpObjective *objective)
 {
-  for (PetscInt d = 0; d < gp->dim; d++) objective->second[d] = 1;
-  objective->shift           = gp->eq->shift(gp);
-  objective->reaction        = gp->eq->nonlinear ? gp->eq : NULL;
-  objective->boundary_weight = gp->reference.boundary_weight.word < 0 ? gp->reference.boundary_weight.value : 200;
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    objective->first[d]  = gp->first[d];
+    objective->second[d] = gp->second[d];
+  }
+  objective->shift           = gp->zeroth;
+  objective->gp              = gp->eq->reaction ? gp : NULL;
+  objective->boundary_weight = gp->reference.boundary_weight.word < 0 ? gp->reference.boundary_weight.value : !strcmp(gp->eq->name, "advection") ? 500 : 200;
 }
 
 const GpRoute gp_route_reference = {

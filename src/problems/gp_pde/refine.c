@@ -1,9 +1,10 @@
 /* The loop that chooses every knob by the error bound B (solve.c): the way to run.
 
-   for the stages: extensions 3, 4, 2 with identified spectra; then, only where a dimension turned out broadband, the two dense dictionaries
-     for pass 1 and, for nonlinear equations, pass 2 (identify from f - n(u_best): the harmonics that n(u) puts into f, possibly aliased, are gone)
+   for the stages: extensions 3, 4, 2 with identified spectra; only where a dimension turned out broadband, the two dense dictionaries follow at once (after the attempts with what
+     was identified, if that is most of the data: frequencies above the reach of the dense dictionaries are in it alone)
+     for pass 1 and, where there is an N, pass 2 (identify from f - N(u_best): the harmonics that N(u) puts into f, possibly aliased, are gone)
        identify every dimension
-       for background degrees below 2, 4, 8, 12, 20, 32: reduce, solve (Newton where nonlinear), bound
+       for background degrees below 2, 4, 8, 12, 20, 32: reduce, solve (Newton where there is an N), bound
        the candidate is the smallest background with B <= 3 min B; it replaces the best if its B < B_best / 3
      stop after the first stage whose best B is below refine.error_bound_target.
 
@@ -14,27 +15,35 @@
 
 static const PetscInt backgrounds[GP_BACKGROUNDS] = {2, 4, 8, 12, 20, 32};
 
+#define FOURIER_POINTS   400 /* 1-D, broadband: beyond it the fast Fourier extension is better and cheaper than dense dictionaries */
 #define BACKGROUND_ALONE 12 /* without the loop: within 1-2 digits of the best everywhere */
+#define USABLE_FIT       1e-2 /* of the data: below it a spectrum that is no sparse one is tried all the same */
 #define KEEP             3  /* candidates within this factor of the smallest bound; and the gain that replaces the best */
 
 /* ---- where in the loop ---- */
 
+/* a dimension whose frequencies are identified */
+static PetscBool Identified(const GpPde *gp, PetscInt d)
+{
+  return gp->nodes[d] == TES_NODES_UNIFORM && !gp->periodic[d] ? PETSC_TRUE : PETSC_FALSE;
+}
+
 static PetscBool HasUniform(const GpPde *gp)
 {
   for (PetscInt d = 0; d < gp->dim; d++) {
-    if (gp->nodes[d] == TES_NODES_UNIFORM) return PETSC_TRUE;
+    if (Identified(gp, d)) return PETSC_TRUE;
   }
   return PETSC_FALSE;
 }
 
 static PetscInt Extensions(const GpPde *gp)
 {
-  return gp->refine.enable ? gp->spectrum.extension.n : 1;
+  return gp->refine.enable && gp->source.noise_sd == 0 ? gp->spectrum.extension.n : 1; /* noise hides what another extension could gain */
 }
 
 static GpSpectrumMode StageMode(const GpPde *gp)
 {
-  if (!HasUniform(gp)) return GP_POLYNOMIAL;
+  if (!HasUniform(gp)) return gp->periodic[0] ? GP_PERIODIC : GP_POLYNOMIAL;
   if (gp->stage < Extensions(gp)) return GP_IDENTIFIED;
   return gp->stage == Extensions(gp) ? GP_FLAT : GP_SCREENED;
 }
@@ -53,7 +62,7 @@ static PetscInt BackgroundCount(const GpPde *gp)
     PetscBool fits = PETSC_TRUE;
 
     for (PetscInt d = 0; d < gp->dim; d++) {
-      if (2 * backgrounds[i] > gp->n[d]) fits = PETSC_FALSE;
+      if (Identified(gp, d) && 2 * backgrounds[i] > gp->n[d]) fits = PETSC_FALSE;
     }
     if (fits) count = i + 1;
   }
@@ -67,16 +76,16 @@ static PetscInt Background(const GpPde *gp, PetscInt which)
   if (gp->spectrum.background.word < 0) return b;
   if (gp->refine.enable) return backgrounds[which];
   b = BACKGROUND_ALONE;
-  for (PetscInt d = 0; d < gp->dim; d++) b = PetscMin(b, (PetscInt)(gp->n[d] / 2));
+  for (PetscInt d = 0; d < gp->dim; d++) b = Identified(gp, d) ? PetscMin(b, (PetscInt)(gp->n[d] / 2)) : b;
   return PetscMax(b, 2);
 }
 
 static PetscInt Passes(const GpPde *gp)
 {
-  return gp->eq->nonlinear ? 2 : 1;
+  return gp->remainder ? 2 : 1;
 }
 
-static const char *const mode_names[] = {"no", "identified", "flat", "screened"};
+static const char *const mode_names[] = {"no", "identified", "flat", "screened", "periodic"};
 
 static PetscErrorCode RefineStart(GpPde *gp)
 {
@@ -92,7 +101,7 @@ static PetscErrorCode RefineStart(GpPde *gp)
   if (HasUniform(gp) && !gp->spectrum.identify) { /* no identification: the dense dictionaries at once */
     gp->broadband = PETSC_TRUE;
     gp->stage     = Extensions(gp);
-    for (PetscInt d = 0; d < gp->dim; d++) gp->tripped[d] = gp->nodes[d] == TES_NODES_UNIFORM ? PETSC_TRUE : PETSC_FALSE;
+    for (PetscInt d = 0; d < gp->dim; d++) gp->tripped[d] = Identified(gp, d);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -160,16 +169,27 @@ PetscErrorCode GpRefineBest(GpPde *gp)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* f - n(u_best), the source of pass 2 */
+/* The source that is identified where it is not f: f / a under a variable coefficient, and f - N(u_best) in pass 2. */
 static PetscErrorCode EnsureKnown(GpPde *gp)
 {
+  GpBasisAt at[GP_DIM];
+  GpFields  u;
+
   PetscFunctionBegin;
-  if (gp->pass != 2 || gp->known_ready) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(GpRefineBest(gp));
-  PetscCall(GpSolutionValues(gp, &gp->best, &gp->grid, gp->known));
-  gp->eq->reaction(gp->grid.n_local, gp->known, gp->known);
-  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) gp->known[i] = gp->f[i] - gp->known[i];
+  if (!gp->remainder || gp->known_ready) PetscFunctionReturn(PETSC_SUCCESS);
   gp->known_ready = PETSC_TRUE;
+  if (gp->pass != 2) {
+    for (PetscInt64 i = 0; gp->coefficient && i < gp->grid.n_local; i++) gp->known[i] = gp->f[i] / gp->a_grid.u[i];
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(GpRefineBest(gp));
+  PetscCall(GpFieldsCreate(gp, gp->grid.n_local, &u));
+  PetscCall(GpSolutionAt(gp, &gp->best, &gp->grid, GpKindsNeeded(gp), at));
+  PetscCall(GpSolutionFields(gp, &gp->best, at, &gp->grid, PETSC_TRUE, PETSC_TRUE, &u));
+  for (PetscInt d = 0; d < gp->dim; d++) PetscCall(GpBasisAtDestroy(&at[d]));
+  GpRemainder(gp, &gp->a_grid, &u, gp->known);
+  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) gp->known[i] = gp->f[i] - gp->known[i];
+  PetscCall(GpFieldsDestroy(&u));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -203,28 +223,42 @@ static PetscErrorCode BeginPass(GpPde *gp, PetscInt stage, PetscInt pass)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Do identified spectra hold most of the data of every dimension? */
+static PetscBool Usable(const GpPde *gp)
+{
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    if (Identified(gp, d) && gp->tripped[d] && (gp->spectra[d].n == 0 || gp->spectra[d].fit > USABLE_FIT)) return PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
 static PetscErrorCode IdentifyStep(TesProblem problem, GpPde *gp, TesProgress *progress)
 {
   const PetscInt       d         = gp->which;
-  const GpSpectrumMode mode      = gp->nodes[d] == TES_NODES_CHEBYSHEV ? GP_POLYNOMIAL : StageMode(gp);
+  const GpSpectrumMode mode      = gp->periodic[d] ? GP_PERIODIC : gp->nodes[d] == TES_NODES_CHEBYSHEV ? GP_POLYNOMIAL : StageMode(gp);
   const PetscInt       extension = gp->spectrum.extension.v[mode == GP_IDENTIFIED ? gp->stage : 0];
   PetscBool            done = PETSC_TRUE, tripped = PETSC_FALSE;
 
   PetscFunctionBegin;
   PetscCall(EnsureKnown(gp));
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "spectrum along %c, extension %" PetscInt_FMT, "xyz"[d], extension));
-  if (mode == GP_POLYNOMIAL || gp->tripped[d]) PetscCall(GpIdentifyDense(gp, d, mode));
+  if (mode == GP_POLYNOMIAL || mode == GP_PERIODIC || (gp->tripped[d] && mode != GP_IDENTIFIED)) PetscCall(GpIdentifyDense(gp, d, mode));
   else if (mode == GP_IDENTIFIED || gp->pass == 2 || !gp->spectra[d].extension) PetscCall(GpIdentifyStep(gp, d, extension, &done, &tripped));
   if (!done) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(GpIdentifyReset(&gp->work));
+  if (tripped && gp->solver.kind == 0 && gp->n[d] > FOURIER_POINTS && GpFourierFits(gp)) {
+    PetscCall(TesProblemSay(problem, "the source is broadband (it does not sum up from at most %" PetscInt_FMT " frequencies): going on with solver.kind: fft_extension", gp->spectrum.max_candidates));
+    PetscCall(GpRouteChange(gp, GP_ROUTE_FOURIER));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (tripped) {
+    if (!gp->tripped[d]) PetscCall(TesProblemSay(problem, "dimension %c is broadband (its data do not sum up from at most %" PetscInt_FMT " frequencies): dense dictionaries are taken; Chebyshev nodes would gain about 4 digits",
+                                                 "xyz"[d], gp->spectrum.max_candidates));
     gp->tripped[d] = gp->broadband = PETSC_TRUE;
-    PetscCall(TesProblemSay(problem, "dimension %c is broadband (its data do not sum up from at most %" PetscInt_FMT " frequencies): dense dictionaries are taken; Chebyshev nodes would gain about 4 digits",
-                            "xyz"[d], gp->spectrum.max_candidates));
     if (mode != GP_IDENTIFIED) PetscCall(GpIdentifyDense(gp, d, mode));
   }
   if (++gp->which < gp->dim) PetscFunctionReturn(PETSC_SUCCESS);
-  if (gp->broadband && StageMode(gp) == GP_IDENTIFIED) PetscCall(BeginPass(gp, Extensions(gp), 1));
+  if (gp->broadband && StageMode(gp) == GP_IDENTIFIED && !Usable(gp)) PetscCall(BeginPass(gp, Extensions(gp), 1));
   else {
     gp->which  = 0;
     gp->n_kept = 0;
@@ -275,6 +309,8 @@ static PetscErrorCode Keep(GpPde *gp, PetscReal bound)
 /* End of a pass: the candidate, perhaps the new best, and where to go on. */
 static PetscErrorCode Choose(TesProblem problem, GpPde *gp)
 {
+  PetscInt next;
+
   PetscFunctionBegin;
   if (gp->n_kept > 0 && gp->kept[0].bound < gp->best_bound / KEEP) {
     GpKept *kept = &gp->kept[0]; /* the smallest background of those left */
@@ -297,8 +333,9 @@ static PetscErrorCode Choose(TesProblem problem, GpPde *gp)
     PetscCall(BeginPass(gp, gp->stage, gp->pass + 1));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (gp->best_bound < gp->refine.error_bound_target || gp->stage + 1 >= StageCount(gp)) gp->phase = GP_PHASE_DONE;
-  else PetscCall(BeginPass(gp, gp->stage + 1, 1));
+  next = gp->broadband ? PetscMax(gp->stage + 1, Extensions(gp)) : gp->stage + 1;
+  if (gp->best_bound < gp->refine.error_bound_target || next >= StageCount(gp)) gp->phase = GP_PHASE_DONE;
+  else PetscCall(BeginPass(gp, next, 1));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -325,6 +362,15 @@ static PetscErrorCode FinishAttempt(TesProblem problem, GpPde *gp, PetscBool fai
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* bases, projected problem and linear solve of one attempt */
+static PetscErrorCode BeginAttempt(GpPde *gp)
+{
+  PetscFunctionBegin;
+  PetscCall(EnsureAttempt(gp));
+  PetscCall(GpProjectedStart(gp, &gp->projected, &gp->attempt));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode AttemptStep(TesProblem problem, GpPde *gp, TesProgress *progress)
 {
   PetscErrorCode ierr;
@@ -333,16 +379,15 @@ static PetscErrorCode AttemptStep(TesProblem problem, GpPde *gp, TesProgress *pr
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "pass %" PetscInt_FMT ", background %" PetscInt_FMT, gp->pass, Background(gp, gp->which)));
   PetscCall(EnsureKnown(gp));
   PetscCall(DropAttempt(gp));
-  PetscCall(EnsureAttempt(gp));
   gp->newton = 0;
-  ierr       = GpProjectedStart(gp, &gp->projected, &gp->attempt);
+  ierr       = BeginAttempt(gp); /* replicated work: the same code on every rank */
   if (ierr == TES_ERR_NUMBERS) { /* this dictionary makes a singular projected operator: the next one may not */
     TesErrorForget();
     PetscCall(FinishAttempt(problem, gp, PETSC_TRUE));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(ierr);
-  if (gp->eq->nonlinear && gp->attempt.n_core > 0) gp->phase = GP_PHASE_NEWTON;
+  if (gp->remainder && gp->attempt.n_core > 0) gp->phase = GP_PHASE_NEWTON;
   else PetscCall(FinishAttempt(problem, gp, PETSC_FALSE));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -485,14 +530,16 @@ static PetscErrorCode RefineCheck(TesProblem problem, GpPde *gp)
   } else if (strcmp(family, "auto"))
     PetscCall(TesDeckComplain(problem, "kernel.family", "for the published training: set solver.kind: reference, or leave the spectrum to be identified (spectral_grid)"));
   if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take newton or auto", gp->eq->name));
-  if (gp->solver.kind == 2 && !gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
+  else if (gp->solver.kind == 1 && gp->equation.variable_coefficient)
+    PetscCall(TesDeckComplain(problem, "solver.kind", "not for a variable coefficient, whose operator is not separable: take newton or auto"));
+  if (gp->solver.kind == 2 && !gp->eq->nonlinear && !gp->equation.variable_coefficient) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode RefineSetUp(GpPde *gp)
 {
   PetscFunctionBegin;
-  if (gp->eq->nonlinear) PetscCall(GpNewtonAskOptions(gp));
+  if (gp->remainder) PetscCall(GpNewtonAskOptions(gp));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

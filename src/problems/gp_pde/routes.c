@@ -1,15 +1,19 @@
 /* Which way a run takes from the deck to the solution: a table. The way is part of the state, since a run may change over (one that finds its source broadband). */
 #include "gp_pde.h"
 
-static const GpRoute *const routes[] = {[GP_ROUTE_REFINE] = &gp_route_refine, [GP_ROUTE_REFERENCE] = &gp_route_reference};
+static const GpRoute *const routes[] = {[GP_ROUTE_REFINE] = &gp_route_refine, [GP_ROUTE_REFERENCE] = &gp_route_reference, [GP_ROUTE_FOURIER] = &gp_route_fourier};
 
 #define N_ROUTES ((PetscInt)(sizeof(routes) / sizeof(routes[0])))
+
+/* 1-D: the dense factors of an identification are on every rank, so beyond this solver.kind: auto takes the fast Fourier extension at once. */
+#define IDENTIFY_POINTS 20000
 
 /* X(word of solver.kind, route) */
 #define GP_SOLVER_LIST(X) \
   X("auto", GP_ROUTE_REFINE) \
   X("direct", GP_ROUTE_REFINE) \
   X("newton", GP_ROUTE_REFINE) \
+  X("fft_extension", GP_ROUTE_FOURIER) \
   X("reference", GP_ROUTE_REFERENCE)
 
 #define AS_NAME(NAME, ROUTE)  NAME,
@@ -27,6 +31,7 @@ PetscErrorCode GpRouteChoose(GpPde *gp)
 {
   PetscFunctionBegin;
   gp->route = solver_routes[gp->solver.kind];
+  if (gp->solver.kind == 0 && gp->dim && gp->n[0] > IDENTIFY_POINTS && gp->kernel.family == 0 && GpFourierFits(gp)) gp->route = GP_ROUTE_FOURIER;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -1,4 +1,4 @@
-/* A function u_h = lift + sum_k G_k prod_d phi_d(x_d) R_d: its bases, its core, and its values and second derivatives on product grids.
+/* A function u_h = lift + sum_k G_k prod_d phi_d(x_d) R_d: its bases, its core, and its values and derivatives on product grids.
 
    Evaluation expands small cores to the rows of this rank (TesSlabExpand): no communication. Cost per evaluated array: about 2 M r_0 flops for the
    core and as much again for the terms of the lift (3 in 2-D, 7 in 3-D, of which each has at least one dimension with two functions only). */
@@ -15,9 +15,9 @@ PetscErrorCode GpSolutionCreate(GpPde *gp, const GpSpectrum spectrum[], PetscInt
     solution->r[d] = solution->basis[d].r;
     solution->n_core *= solution->r[d];
   }
-  for (PetscInt d = 0; d < gp->dim; d++) { /* what is shown: the number of polynomials along the first dimension that has waves, or else along x */
+  for (PetscInt d = 0; d < gp->dim; d++) { /* what is shown: the number of polynomials along the first dimension that has both, or else along the last */
     solution->shown = solution->basis[d].dict.n_background;
-    if (gp->nodes[d] == TES_NODES_UNIFORM) break;
+    if (gp->nodes[d] == TES_NODES_UNIFORM && !gp->periodic[d]) break;
   }
   PetscCall(PetscCalloc1((size_t)solution->n_core, &solution->core));
   PetscCall(GpLiftCreate(gp, solution));
@@ -35,10 +35,10 @@ PetscErrorCode GpSolutionDestroy(GpSolution *solution)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpSolutionAt(GpPde *gp, const GpSolution *solution, const GpPointSet *set, GpBasisAt at[])
+PetscErrorCode GpSolutionAt(GpPde *gp, const GpSolution *solution, const GpPointSet *set, unsigned kinds, GpBasisAt at[])
 {
   PetscFunctionBegin;
-  for (PetscInt d = 0; d < gp->dim; d++) PetscCall(GpBasisEvaluate(&solution->basis[d], (PetscInt)set->n[d], set->x[d], &at[d]));
+  for (PetscInt d = 0; d < gp->dim; d++) PetscCall(GpBasisEvaluate(gp, d, &solution->basis[d], (PetscInt)set->n[d], set->x[d], kinds, &at[d]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -50,7 +50,7 @@ PetscErrorCode GpSolutionEvaluate(GpPde *gp, const GpSolution *solution, const G
   PetscFunctionBegin;
   PetscCall(PetscArrayzero(out, (size_t)set->n_local));
   if (part.inner && solution->n_core > 0) {
-    for (PetscInt d = 0; d < gp->dim; d++) m[d] = at[d].inner[d == part.second];
+    for (PetscInt d = 0; d < gp->dim; d++) m[d] = at[d].inner[d == part.dim ? part.what : GP_VALUE];
     PetscCall(TesSlabExpand(&set->part, gp->dim, set->n, solution->r, m, solution->core, out));
   }
   if (!part.lift || gp->face_max == 0) PetscFunctionReturn(PETSC_SUCCESS);
@@ -58,8 +58,9 @@ PetscErrorCode GpSolutionEvaluate(GpPde *gp, const GpSolution *solution, const G
   for (PetscInt mask = 1; mask < 1 << gp->dim; mask++) {
     PetscReal sign = -1;
 
+    if (!solution->lift[mask - 1]) continue;
     for (PetscInt d = 0; d < gp->dim; d++) {
-      const PetscInt o = d == part.second;
+      const GpWhat o = d == part.dim ? part.what : GP_VALUE;
 
       m[d] = mask >> d & 1 ? at[d].lift[o] : at[d].trace[o];
       if (mask >> d & 1) sign = -sign;
@@ -71,7 +72,7 @@ PetscErrorCode GpSolutionEvaluate(GpPde *gp, const GpSolution *solution, const G
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpSolutionLaplacian(GpPde *gp, const GpSolution *solution, const GpBasisAt at[], const GpPointSet *set, PetscBool lift, PetscBool inner,
+PetscErrorCode GpSolutionSeparable(GpPde *gp, const GpSolution *solution, const GpBasisAt at[], const GpPointSet *set, PetscBool lift, PetscBool inner,
                                    PetscReal *out)
 {
   PetscReal *term;
@@ -80,11 +81,41 @@ PetscErrorCode GpSolutionLaplacian(GpPde *gp, const GpSolution *solution, const 
   PetscCall(PetscArrayzero(out, (size_t)set->n_local));
   PetscCall(PetscMalloc1((size_t)set->n_local, &term));
   for (PetscInt d = 0; d < gp->dim; d++) {
-    PetscCall(GpSolutionEvaluate(gp, solution, at, set, (GpPart){.lift = lift, .inner = inner, .second = d}, term));
+    PetscCall(GpSolutionEvaluate(gp, solution, at, set, (GpPart){.lift = lift, .inner = inner, .dim = d, .what = GP_OPERATOR}, term));
     for (PetscInt64 i = 0; i < set->n_local; i++) out[i] += term[i];
+  }
+  if (gp->zeroth != 0) {
+    PetscCall(GpSolutionEvaluate(gp, solution, at, set, (GpPart){.lift = lift, .inner = inner, .what = GP_VALUE}, term));
+    for (PetscInt64 i = 0; i < set->n_local; i++) out[i] += gp->zeroth * term[i];
   }
   PetscCall(PetscFree(term));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpSolutionFields(GpPde *gp, const GpSolution *solution, const GpBasisAt at[], const GpPointSet *set, PetscBool lift, PetscBool inner, GpFields *fields)
+{
+  PetscFunctionBegin;
+  PetscCall(GpSolutionEvaluate(gp, solution, at, set, (GpPart){.lift = lift, .inner = inner, .what = GP_VALUE}, fields->u));
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    if (fields->grad[d]) PetscCall(GpSolutionEvaluate(gp, solution, at, set, (GpPart){.lift = lift, .inner = inner, .dim = d, .what = GP_FIRST}, fields->grad[d]));
+  }
+  if (fields->laplacian) { /* a variable coefficient: S is its mean times the Laplacian, and a zeroth-order term */
+    PetscReal *term;
+
+    PetscCall(PetscArrayzero(fields->laplacian, (size_t)set->n_local));
+    PetscCall(PetscMalloc1((size_t)set->n_local, &term));
+    for (PetscInt d = 0; d < gp->dim; d++) {
+      PetscCall(GpSolutionEvaluate(gp, solution, at, set, (GpPart){.lift = lift, .inner = inner, .dim = d, .what = GP_OPERATOR}, term));
+      for (PetscInt64 i = 0; i < set->n_local; i++) fields->laplacian[i] += term[i] / gp->coefficient_mean;
+    }
+    PetscCall(PetscFree(term));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+unsigned GpKindsNeeded(const GpPde *gp)
+{
+  return GP_BIT(GP_VALUE) | GP_BIT(GP_OPERATOR) | (gp->remainder && (gp->coefficient || gp->eq->gradient) ? GP_BIT(GP_FIRST) : 0);
 }
 
 PetscErrorCode GpSolutionValues(GpPde *gp, const GpSolution *solution, const GpPointSet *set, PetscReal *u)
@@ -92,8 +123,8 @@ PetscErrorCode GpSolutionValues(GpPde *gp, const GpSolution *solution, const GpP
   GpBasisAt at[GP_DIM];
 
   PetscFunctionBegin;
-  PetscCall(GpSolutionAt(gp, solution, set, at));
-  PetscCall(GpSolutionEvaluate(gp, solution, at, set, (GpPart){.lift = PETSC_TRUE, .inner = PETSC_TRUE, .second = -1}, u));
+  PetscCall(GpSolutionAt(gp, solution, set, GP_BIT(GP_VALUE), at));
+  PetscCall(GpSolutionEvaluate(gp, solution, at, set, (GpPart){.lift = PETSC_TRUE, .inner = PETSC_TRUE, .what = GP_VALUE}, u));
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(GpBasisAtDestroy(&at[d]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

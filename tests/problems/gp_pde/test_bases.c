@@ -111,7 +111,8 @@ static PetscErrorCode LookAtBases(TesProblem problem, TesReport report, void *ar
   GpPde          *gp   = TesProblemCtx(problem);
   Seen           *seen = arg;
   GpProjected     projected = {0};
-  PetscReal      *g, *dg, *y[3], *work, *slope;
+  PetscReal      *g, *dg, *y[3];
+  GpFields        work, slope;
   const PetscReal steps[3] = {1e-4, 1e-5, 1e-6};
   const PetscReal ends[2]  = {gp->lower[0], gp->lower[0] + gp->length[0]};
   GpBasisAt       at;
@@ -119,25 +120,26 @@ static PetscErrorCode LookAtBases(TesProblem problem, TesReport report, void *ar
   PetscFunctionBegin;
   (void)report;
   PetscCall(GpRefineBest(gp));
-  PetscCall(GpBasisEvaluate(&gp->best.basis[0], 2, ends, &at));
+  PetscCall(GpBasisEvaluate(gp, 0, &gp->best.basis[0], 2, ends, GP_BIT(GP_VALUE), &at));
   seen->ends = PetscMax(PetscAbsReal(at.lift[0][0] - 1), PetscAbsReal(at.lift[0][1]));
   seen->ends = PetscMax(seen->ends, PetscMax(PetscAbsReal(at.lift[0][2]), PetscAbsReal(at.lift[0][3] - 1)));
   PetscCall(GpBasisAtDestroy(&at));
   PetscCall(GpProjectedCreate(gp, &gp->best, &projected));
   {
-    const size_t n = (size_t)gp->best.n_core, m = (size_t)gp->grid.n_local;
+    const size_t n = (size_t)gp->best.n_core;
 
-    PetscCall(PetscMalloc6(n, &g, n, &dg, n, &y[0], n, &y[1], n, &y[2], m, &work));
-    PetscCall(PetscMalloc1(m, &slope));
+    PetscCall(PetscMalloc5(n, &g, n, &dg, n, &y[0], n, &y[1], n, &y[2]));
+    PetscCall(GpFieldsCreate(gp, gp->grid.n_local, &work));
+    PetscCall(GpFieldsCreate(gp, gp->grid.n_local, &slope));
     for (size_t i = 0; i < n; i++) dg[i] = gp->best.core[i] * (1 + 0.3 * PetscSinReal((PetscReal)i)); /* a direction that the solution knows */
-    PetscCall(GpNewtonLinearize(gp, &projected, &gp->best, gp->best.core, slope));
-    PetscCall(GpNewtonJacobian(gp, &projected, &gp->best, slope, dg, work, y[0]));
+    PetscCall(GpNewtonLinearize(gp, &projected, &gp->best, gp->best.core, &work, &slope));
+    PetscCall(GpNewtonJacobian(gp, &projected, &gp->best, &slope, dg, &work, y[0]));
     for (PetscInt k = 0; k < 3; k++) {
       PetscReal difference = 0, size = 0;
 
       for (PetscInt side = 0; side < 2; side++) {
         for (size_t i = 0; i < n; i++) g[i] = gp->best.core[i] + (side ? steps[k] : -steps[k]) * dg[i];
-        PetscCall(GpNewtonResidual(gp, &projected, &gp->best, g, work, y[1 + side]));
+        PetscCall(GpNewtonResidual(gp, &projected, &gp->best, g, &work, y[1 + side]));
       }
       for (size_t i = 0; i < n; i++) {
         difference += PetscSqr((y[2][i] - y[1][i]) / (2 * steps[k]) - y[0][i]);
@@ -145,8 +147,9 @@ static PetscErrorCode LookAtBases(TesProblem problem, TesReport report, void *ar
       }
       seen->jacobian[k] = PetscSqrtReal(difference / size);
     }
-    PetscCall(PetscFree6(g, dg, y[0], y[1], y[2], work));
-    PetscCall(PetscFree(slope));
+    PetscCall(PetscFree5(g, dg, y[0], y[1], y[2]));
+    PetscCall(GpFieldsDestroy(&work));
+    PetscCall(GpFieldsDestroy(&slope));
   }
   PetscCall(GpProjectedDestroy(&projected));
   { /* residuals of consecutive iterations of the first attempt, above the rounding floor */

@@ -71,15 +71,16 @@ static PetscErrorCode ErrorBoundIsAboveTheErrorOnDirichletRows(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* From 2.0 to 3.1 points per wavelength of cos 100x; further on the rounding of the data ends the fall (4e-13 at 100 points). An error of fixed order p would gain 1.5^p. */
 static PetscErrorCode ErrorFallsSpectrallyWithPoints(void)
 {
   const char rest[] = "equation: {kind: poisson}\nmanufactured: {name: mix}\n";
   Seen       coarse, fine;
 
   PetscFunctionBegin;
-  PetscCall(Run("points: 60", rest, &coarse));
-  PetscCall(Run("points: 100", rest, &fine));
-  TES_CHECK_AT_LEAST(coarse.error / fine.error, 30);
+  PetscCall(Run("points: 40", rest, &coarse));
+  PetscCall(Run("points: 60", rest, &fine));
+  TES_CHECK_AT_LEAST(coarse.error / fine.error, 3000); /* p = 20; measured 2e5 */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
