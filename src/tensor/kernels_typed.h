@@ -1,18 +1,17 @@
 /* The kernels of one type; see kernels.h for what they compute. No include guard: once per type. */
 
-/* out[j] = expr of in[j], u[j] (a second array or unused) in blocks; the tail in a padded block */
+/* y = expr of v = x[j], w = u[j] (a second array, or x again), block by block through local copies; the tail in a padded block */
 #define MAP2(expr) \
   for (PetscInt64 first = 0; first < n; first += BLOCK) { \
-    const PetscInt64 count = n - first < BLOCK ? n - first : BLOCK; \
-    const REAL *restrict in = x + first, *restrict with = u + first; \
-    REAL *restrict out = y + first; \
-    REAL tail_in[BLOCK] = {0}, tail_with[BLOCK] = {0}, tail_out[BLOCK]; \
-    if (count < BLOCK) { \
-      for (PetscInt64 j = 0; j < count; j++) tail_in[j] = in[j]; \
-      for (PetscInt64 j = 0; j < count; j++) tail_with[j] = with[j]; \
-      in   = tail_in; \
-      with = tail_with; \
-      out  = tail_out; \
+    REAL in[BLOCK], with[BLOCK], out[BLOCK]; \
+    if (n - first >= BLOCK) { \
+      memcpy(in, x + first, sizeof in); \
+      memcpy(with, u + first, sizeof with); \
+    } else { \
+      memset(in, 0, sizeof in); \
+      memset(with, 0, sizeof with); \
+      memcpy(in, x + first, sizeof *in * (size_t)(n - first)); \
+      memcpy(with, u + first, sizeof *with * (size_t)(n - first)); \
     } \
     for (int j = 0; j < BLOCK; j++) { \
       const REAL v = in[j]; \
@@ -21,8 +20,8 @@
       (void)v; \
       out[j] = (expr); \
     } \
-    if (count < BLOCK) \
-      for (PetscInt64 j = 0; j < count; j++) y[first + j] = tail_out[j]; \
+    if (n - first >= BLOCK) memcpy(y + first, out, sizeof out); \
+    else memcpy(y + first, out, sizeof *out * (size_t)(n - first)); \
   }
 
 #define CASE(kind, k, expr) \
@@ -169,6 +168,10 @@ static void F(Unary)(int kind, int k, double p, double q, PetscInt64 n, const vo
   REAL *restrict y       = yv;
   const REAL b = (REAL)p, c = (REAL)q;
 
+  if (kind == TES_ACT_RELU && k == 0) { /* no arithmetic: a plain loop is four times as fast as blocks */
+    for (PetscInt64 i = 0; i < n; i++) y[i] = 0 > x[i] ? 0 : x[i];
+    return;
+  }
 #define G(expr) (expr)
   switch (4 * kind + k) { ALL_CASES }
 #undef G
@@ -181,6 +184,10 @@ static void F(UnaryBack)(int kind, double p, double q, PetscInt64 n, const void 
   REAL *restrict y       = yv;
   const REAL b = (REAL)p, c = (REAL)q;
 
+  if (kind == TES_ACT_RELU) {
+    for (PetscInt64 i = 0; i < n; i++) y[i] = x[i] > 0 ? u[i] : 0;
+    return;
+  }
 #define G(expr) (w * (expr))
   switch (4 * kind + 1) { ALL_CASES }
 #undef G
