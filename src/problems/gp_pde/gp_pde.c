@@ -41,6 +41,7 @@ static const TesKey keys[] = {
   TES_EXPR(GpPde, source.expression, .variables = "x y z t", .when = "source.from=expression", .help = "f in the coordinates"),
   TES_FILE(GpPde, source.file, .when = "source.from=hdf5", .help = "HDF5 file with f on the nodes"),
   TES_STRING(GpPde, source.dataset, .fallback = "/f", .when = "source.from=hdf5", .help = "dataset of shape [n_z][n_y][n_x]"),
+  TES_REAL(GpPde, source.noise_sd, .fallback = "0", .range = TES_AT_LEAST(0), .help = "standard deviation of white noise in f, in the unit of f; > 0: regularised (MAP) solve, linear equations without time"),
   TES_SECTION("boundary", .help = "what is prescribed on the sides"),
   TES_ENUMS(GpPde, boundary.kind, .fallback = "[auto]", .min_items = 1, .max_items = 6, .choices = gp_boundary_names,
             .help = "one word, one per dimension, or one per side (x lower, x upper, ...). auto: dirichlet, for evolution equations initial_inflow (initial values, values where a flow enters, dirichlet "
@@ -116,6 +117,8 @@ const TesFigure gp_figures[] = {
    .x_label = "angular frequency omega (rad per length)", .y_label = "weight (largest 1)", .log_y = PETSC_TRUE},
   {.name = "attempts", .sort = TES_FIGURE_POINTS, .title = "error bound of every attempt", .file = "result", .x = "attempts/number", .y = {"attempts/bound"}, .x_label = "attempt",
    .y_label = "relative error bound", .log_y = PETSC_TRUE},
+  {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "error bound in the course of the run", .file = "series", .x = "/step", .y = {"/observables/error_bound", "/observables/best_error_bound"},
+   .legend = {"of the last attempt", "best so far"}, .x_label = "step", .y_label = "relative error bound", .log_y = PETSC_TRUE},
   {.name = "newton", .sort = TES_FIGURE_POINTS, .title = "Newton's method: relative update per iteration, all attempts", .file = "result", .x = "newton/iteration", .y = {"newton/update"},
    .x_label = "iteration", .y_label = "|dG| / |G|", .log_y = PETSC_TRUE},
   {.name = "objective", .sort = TES_FIGURE_LINES, .title = "published training: objective J", .file = "series", .x = "/observables/epoch", .y = {"/observables/objective"}, .x_label = "epoch", .y_label = "J"},

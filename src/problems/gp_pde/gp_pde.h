@@ -16,6 +16,7 @@
 #define GP_UNIT         8     /* rows of the slowest dimension per unit, in 2-D and 3-D */
 #define GP_UNIT_1D      32    /* points per unit in 1-D */
 #define GP_NO_BOUND     1e300 /* bound of an attempt that did not converge: finite, so that a state holding it is sound */
+#define GP_SHOWN_BOUND  1e6   /* what is shown of larger ones, so that pictures keep their scale */
 
 typedef struct _GpPde GpPde;
 
@@ -186,11 +187,12 @@ typedef struct {
   PetscReal   sigma, change, fit;
   /* not state */
   PetscInt    n_columns, n_rhs;
+  PetscReal   noise;
   PetscInt   *group;
   PetscReal  *psi, *y;
 } GpIdentify;
 
-PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y); /* collective */
+PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y, PetscReal *noise); /* noise of y as given with the source; collective */
 PetscErrorCode GpIdentifyStep(GpPde *gp, PetscInt d, PetscInt extension, PetscBool *done, PetscBool *tripped);
 PetscErrorCode GpIdentifyDense(GpPde *gp, PetscInt d, GpSpectrumMode mode);
 PetscErrorCode GpIdentifyReset(GpIdentify *work);
@@ -204,6 +206,7 @@ typedef struct {
   GpDictionary dict;
   PetscInt     r, k, m;  /* functions with zero traces; functions for data of other dimensions; traces of this dimension */
   PetscReal   *inner;    /* [columns][r] */
+  PetscReal   *scale;    /* [r] singular values: inner times diag(scale) are whitened coordinates */
   PetscReal   *trace;    /* [columns][k] */
   PetscReal   *lift;     /* [columns][m] dual to the traces */
   PetscReal   *test;     /* [r][n] */
@@ -286,9 +289,11 @@ PetscErrorCode GpProjectedCreate(GpPde *gp, const GpSolution *solution, GpProjec
 PetscErrorCode GpProjectedCompress(GpPde *gp, const GpSolution *solution, const PetscReal *values, PetscReal *core);
 PetscErrorCode GpProjectedStart(GpPde *gp, const GpProjected *projected, GpSolution *solution); /* linear problem; pass 2: with n(u_best) as known source */
 PetscErrorCode GpProjectedDestroy(GpProjected *projected);
+PetscErrorCode GpMapSolve(GpPde *gp, const GpProjected *projected, GpSolution *solution); /* map.c: noisy source, from the collocation solution in the core */
 
 /* The error bound of section 3 and its ingredients. */
 typedef struct {
+  PetscReal excess; /* of the residual, what noise of the given size does not explain, and what of the noise the solution took over; without noise the residual */
   PetscReal residual, misfit, size, source; /* rms of the residual, largest error of the traces (as a value of u), rms of u_h, rms of f */
   PetscReal bound;
 } GpBound;
@@ -363,6 +368,7 @@ struct _GpPde {
     int         from;
     TesExpr     expression;
     const char *file, *dataset;
+    PetscReal   noise_sd;
   } source;
   struct {
     TesInts     kind;

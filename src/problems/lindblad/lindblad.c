@@ -6,9 +6,12 @@
 #include <string.h>
 #include "lindblad.h"
 
-static const char *const solver_names[]  = {"density", NULL};
-static const char *const task_names[]    = {"evolve", NULL};
+static const char *const solver_names[]  = {"density", "trajectories", NULL};
+static const char *const task_names[]    = {"evolve", "steady", NULL};
+static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
+static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
+static const char *const automatic[]     = {"auto", NULL};
 static const char *const booleans[]      = {"false", "true", NULL};
 static const char *const observe_names[] = {"auto", "expectation", "purity", "entropy", "energy", "trace", "current", "population", NULL};
 static const char *const reduce_names[]  = {"mean", "sum", "each", NULL};
@@ -78,8 +81,8 @@ static const TesKey observable_keys[] = {
 };
 
 const TesKey lb_keys[] = {
-  TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix"),
-  TES_ENUM(Lindblad, task, .fallback = "evolve", .choices = task_names, .help = "evolve: observables against time"),
+  TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix; trajectories: means over random state vectors, with errors"),
+  TES_ENUM(Lindblad, task, .fallback = "evolve", .choices = task_names, .help = "evolve: observables against time; steady: the steady state"),
   TES_SECTION("system", .help = "what there is"),
   TES_ITEMS(LbModelDeck, system.sites, LbSiteItem, site_keys, .min_items = 1, .help = "groups of sites, numbered on from 0"),
   TES_SECTION("system.lattice", .help = "which sites are bonds"),
@@ -106,13 +109,30 @@ const TesKey lb_keys[] = {
   TES_REAL(Lindblad, integrator.step, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1/energy", .help = "fixed step of dp5, lsrk4, strang, strang4, cfm4; 0: chosen (strang needs one)"),
   TES_INT(Lindblad, integrator.dimension, .fallback = "24", .range = TES_BETWEEN(2, 90), .help = "krylov: vectors of the basis"),
   TES_REAL(Lindblad, integrator.margin, .fallback = "1.1", .range = TES_BETWEEN(0.5, 10), .unit = "1", .help = "faber, cfm4: factor on the bounds of the spectrum"),
+  TES_SECTION("steady", .help = "task: steady"),
+  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
+  TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
+  TES_INT64(Lindblad, steady.max_applications, .fallback = "20000", .range = TES_AT_LEAST(1), .when = "task=steady", .help = "applications of L per method at most"),
+  TES_ENUM(Lindblad, steady.check_unique, .fallback = "auto", .choices = unique_names, .when = "task=steady", .help = "solve a second time from a random state; auto: up to 64 states"),
+  TES_SECTION("until", .help = "solver: trajectories; when there are enough"),
+  {.type = TES_KEY_REAL, .path = "until.stderr", .offset = offsetof(Lindblad, until.error), .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=trajectories",
+   .restart_may_change = PETSC_TRUE, .help = "largest standard error of any column and time that is good enough; 0: go on to `max`"},
+  TES_INT64(Lindblad, until.max, .fallback = "1000", .range = TES_BETWEEN(2, 1000000000000), .when = "solver=trajectories", .restart_may_change = PETSC_TRUE, .help = "trajectories at most"),
+  TES_SECTION("trajectories", .help = "solver: trajectories; how they are computed"),
+  TES_INT_OR(Lindblad, trajectories.block, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000), .when = "solver=trajectories",
+             .help = "trajectories per step; `until` is asked after each; auto: 32 to 1024, fewer for large systems"),
+  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories",
+             .help = "ranks of a node that share one state vector; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_BOOL(Lindblad, trajectories.share, .fallback = "true", .when = "solver=trajectories", .help = "compute the evolution without jumps once and draw among the trajectories that jump (pure initial state)"),
+  TES_REAL(Lindblad, trajectories.splitting_error, .fallback = "1e-4", .range = TES_BETWEEN(1e-12, 1), .unit = "1", .when = "solver=trajectories",
+           .help = "integrator strang without a step: the step is halved until Richardson's estimate of the error of the columns is below this"),
   TES_ITEMS(LbModelDeck, observables, LbObservableItem, observable_keys, .fallback = "[]", .help = "columns of the series"),
   TES_KEYS_END,
 };
 
 static const LbSolver *Pick(const Lindblad *c)
 {
-  static const LbSolver *const table[1][1] = {{&lb_density_evolve}};
+  static const LbSolver *const table[2][2] = {{&lb_density_evolve, &lb_density_steady}, {&lb_trajectories_evolve, NULL}};
 
   return table[c->solver][c->task];
 }
@@ -127,6 +147,10 @@ static PetscErrorCode Check(TesProblem problem)
   PetscCall(LbModelCreate(problem, &c->model_deck, &c->model, &good));
   if (good) PetscCall(LbObservablesCreate(problem, &c->model, &c->model_deck, &c->observables, &good));
   c->how = Pick(c);
+  if (!c->how) {
+    good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "task", "not possible with solver: trajectories, which evolves; take solver: density"));
+  }
   if (good) PetscCall(c->how->check(problem, c, &good));
   c->ready = good;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -68,6 +68,21 @@ struct Lindblad {
     PetscReal start, end, output_every;
   } time;
   LbIntegratorDeck integrator;
+  struct {
+    int        method, check_unique; /* words of the deck */
+    PetscReal  rtol;
+    PetscInt64 max_applications;
+  } steady;
+
+  struct {
+    PetscReal  error;
+    PetscInt64 max;
+  } until;
+  struct {
+    TesIntOr  block, members;
+    PetscBool share;
+    PetscReal splitting_error;
+  } trajectories;
 
   PetscBool       ready; /* the model is sound */
   LbModel         model;
@@ -78,6 +93,7 @@ struct Lindblad {
   PetscReal       now;
   PetscBool       warned;
   PetscReal       integrator_state[2]; /* step, largest error: known to idle ranks too */
+  void           *task_data;           /* of the task in hand */
   PetscInt64      counts[3];           /* steps accepted and rejected, applications */
 };
 
@@ -90,5 +106,5 @@ PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
 PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
-extern const LbSolver lb_density_evolve;
+extern const LbSolver lb_density_evolve, lb_density_steady, lb_trajectories_evolve;
 extern const TesKey   lb_keys[];

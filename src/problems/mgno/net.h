@@ -42,7 +42,7 @@ typedef struct {
   PetscInt n[NET_DIM], kr[NET_DIM], kp[NET_DIM], p[NET_DIM];
 } MgnoLevel;
 
-typedef struct {
+typedef struct MgnoPlan_ {
   MgnoNetSpec spec;
   MgnoLevel   level[NET_LEVELS];
   PetscInt    n_tensors;
