@@ -116,7 +116,7 @@ static PetscErrorCode Look(TesProblem problem, TesReport report, void *arg)
   const PetscReal *down[3], *up[3];
   GpBasisAt        at[3];
   PetscBool        found;
-  PetscReal   start, end;
+  PetscReal        start, end;
   PetscReal        inner, best = PETSC_MAX_REAL, dgemm;
 
   PetscFunctionBegin;
@@ -132,11 +132,13 @@ static PetscErrorCode Look(TesProblem problem, TesReport report, void *arg)
   for (PetscInt k = 0; k < 15; k++) {
     PetscCall(DgemmRate(1, &dgemm)); /* in turn, so that both meet the same machine */
     ours->rate = PetscMax(ours->rate, dgemm);
-    start = CpuSeconds();
-    PetscCall(TesSlabExpand(&gp->grid.part, gp->dim, gp->grid.n, gp->best.r, up, gp->best.core, values));
-    PetscCall(TesSlabCompress(gp->comm, &gp->grid.part, gp->dim, gp->grid.n, gp->best.r, down, values, core));
-    end = CpuSeconds();
-    best = PetscMin(best, end - start);
+    for (PetscInt again = 0; again < 3; again++) { /* the first brings the caches back */
+      start = CpuSeconds();
+      PetscCall(TesSlabExpand(&gp->grid.part, gp->dim, gp->grid.n, gp->best.r, up, gp->best.core, values));
+      PetscCall(TesSlabCompress(gp->comm, &gp->grid.part, gp->dim, gp->grid.n, gp->best.r, down, values, core));
+      end  = CpuSeconds();
+      best = PetscMin(best, end - start);
+    }
   }
   ours->flops = 0;
   for (PetscInt d = 0; d < gp->dim; d++) { /* fastest first, core sizes below d */
@@ -373,14 +375,15 @@ static PetscErrorCode Bench(PetscInt repeats)
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
     Ours      ours = {0};
     PetscReal chebyshev, differences;
-    char      points[64] = "";
+    char      points[64] = "", fraction[16] = "-";
 
     PetscCall(RunOurs(&rows[i], repeats, &ours));
     PetscCall(RunBaseline(&rows[i], PETSC_TRUE, &chebyshev));
     PetscCall(RunBaseline(&rows[i], PETSC_FALSE, &differences));
+    if (rows[i].dim > 1) snprintf(fraction, sizeof(fraction), "%.2f", (double)(ours.flops / ours.flops_seconds / ours.rate)); /* in 1-D they take microseconds */
     for (PetscInt d = 0; d < rows[i].dim; d++) snprintf(points + strlen(points), sizeof(points) - strlen(points), "%s%d", d ? " x " : "", (int)rows[i].n[d]);
-    printf("| %s | %s | %s | %.1e | %.0e | %.3f | %.2f | %.1e | %.1e | %s |\n", rows[i].name, rows[i].length > 1 ? "2 pi" : "1", points, (double)ours.error, (double)rows[i].required, (double)ours.seconds,
-           (double)(ours.flops / ours.flops_seconds / ours.rate), (double)chebyshev, (double)differences, rows[i].published);
+    printf("| %s | %s | %s | %.1e | %.0e | %.3f | %s | %.1e | %.1e | %s |\n", rows[i].name, rows[i].length > 1 ? "2 pi" : "1", points, (double)ours.error, (double)rows[i].required, (double)ours.seconds,
+           fraction, (double)chebyshev, (double)differences, rows[i].published);
     fflush(stdout);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
