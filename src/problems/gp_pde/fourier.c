@@ -1,9 +1,9 @@
 /* solver.kind: fft_extension - linear equations with constant coefficients in one dimension, with broadband sources on many uniform nodes.
 
-     u'' + k2 u = f:  f = Re sum c_m exp(i omega_m z) by fast Fourier extension (extension.c), z = x - lower, then
-     u = Re sum c_m / (k2 - omega_m^2) exp(i omega_m z) + homogeneous solutions that fix the two boundary values:
-         k2 = 0: bin 0 gives c_0 z^2/2; homogeneous 1, z
-         k2 > 0: cos, sin of kappa z, kappa = sqrt(k2); the bin next to kappa is taken as c (exp(i omega z) - exp(i kappa z)) / (k2 - omega^2), which is finite at omega = kappa
+     p u'' + p k2 u = f (p, p k2 the constant coefficients of the equation):  f = Re sum c_m exp(i omega_m z) by fast Fourier extension (extension.c), z = x - lower, then
+     u = Re sum c_m / p / (k2 - omega_m^2) exp(i omega_m z) + homogeneous solutions that fix the two boundary values:
+         k2 = 0: bin 0 gives c_0 z^2/(2 p); homogeneous 1, z
+         k2 > 0: cos, sin of kappa z, kappa = sqrt(k2); the bin next to kappa is taken as c/p (exp(i omega z) - exp(i kappa z)) / (k2 - omega^2), which is finite at omega = kappa
          k2 < 0: exp(-kappa z), exp(-kappa (L - z)), kappa = sqrt(-k2)
    The series keeps bins up to 1.25 times the highest that a Kaiser window (beta 20) sees above 1e-8 of the peak, at least 0.05 and at most 0.6 of the highest on the grid: beyond, the extension loses
    digits between the nodes. The error bound is that of solve.c; L u_h is the series itself, so the residual between the nodes is the error of the extension there. That residual is
@@ -29,21 +29,34 @@ typedef struct _GpFourier {
   PetscBool  ready;
   PetscReal *a;      /* [bins][2] of u, without bin `apart` */
   PetscInt64 apart;  /* -1: none */
-  PetscReal  kappa, homogeneous[2];
+  PetscReal  p, kappa, homogeneous[2];
   PetscReal  residual, misfit, size, source, bound, estimate; /* rms; largest boundary error; relative */
   PetscReal  highest; /* significant angular frequency */
 } GpFourier;
 
-/* u'' + k2 u with values at both ends */
-static PetscBool PlainEquation(const GpPde *gp)
+/* p u'' + p k2 u = f with the values of u at both ends */
+static PetscBool Form(const GpPde *gp)
 {
-  if (gp->remainder || gp->second[0] != 1 || gp->first[0] != 0 || gp->n_trace[0] != 2) return PETSC_FALSE;
-  return gp->trace[0][0].slope == 0 && gp->trace[0][1].slope == 0 && gp->trace[0][0].value == 1 && gp->trace[0][1].value == 1 ? PETSC_TRUE : PETSC_FALSE;
+  if (gp->dim != 1 || gp->remainder || gp->second[0] == 0 || gp->first[0] != 0 || gp->n_trace[0] != 2) return PETSC_FALSE;
+  return gp->trace[0][0].slope == 0 && gp->trace[0][1].slope == 0 ? PETSC_TRUE : PETSC_FALSE;
 }
 
 PetscBool GpFourierFits(const GpPde *gp)
 {
-  return gp->dim == 1 && gp->nodes[0] == TES_NODES_UNIFORM && PlainEquation(gp) && gp->n[0] >= LEAST_POINTS ? PETSC_TRUE : PETSC_FALSE;
+  return Form(gp) && gp->nodes[0] == TES_NODES_UNIFORM && gp->n[0] >= LEAST_POINTS ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscReal Shift(const GpPde *gp)
+{
+  return gp->zeroth / gp->second[0];
+}
+
+/* boundary value at an end */
+static PetscReal EndValue(const GpPde *gp, PetscInt side)
+{
+  const PetscInt k = gp->trace[0][0].end == side ? 0 : 1;
+
+  return gp->face[0][k][0] / gp->trace[0][k].value;
 }
 
 static PetscErrorCode FourierCheck(TesProblem problem, GpPde *gp)
@@ -51,7 +64,7 @@ static PetscErrorCode FourierCheck(TesProblem problem, GpPde *gp)
   PetscFunctionBegin;
   if (gp->dim != 1) PetscCall(TesDeckComplain(problem, "solver.kind", "for one dimension only: two and three dimensions never need it, take auto"));
   else if (gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take auto, on Chebyshev nodes where the source is broadband", gp->eq->name));
-  else if (!PlainEquation(gp)) PetscCall(TesDeckComplain(problem, "solver.kind", "for u'' + k2 u = f with the values of u given at both ends (poisson or helmholtz, dirichlet): take auto"));
+  else if (!Form(gp)) PetscCall(TesDeckComplain(problem, "solver.kind", "for second + zeroth order terms with constant coefficients and the values of u at both ends only: take auto"));
   else if (gp->nodes[0] != TES_NODES_UNIFORM) PetscCall(TesDeckComplain(problem, "domain.nodes", "not for solver.kind: fft_extension, which stands on uniform nodes: on Chebyshev nodes take auto"));
   else if (gp->n[0] < LEAST_POINTS) PetscCall(TesDeckComplain(problem, "domain.points", "too few for solver.kind: fft_extension, which needs at least %d: take auto", LEAST_POINTS));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -148,7 +161,7 @@ static PetscReal Apart(const GpFourier *w, PetscReal length, PetscReal t)
 {
   const PetscReal omega = (PetscReal)w->apart * PETSC_PI / length, d = w->kappa - omega, z = t * length, half = d * z / 2;
   const PetscReal sinc  = PetscAbsReal(half) < 1e-4 ? 1 - half * half / 6 : PetscSinReal(half) / half;
-  const PetscReal phase = omega * z + half, scale = -z * sinc / (w->kappa + omega);
+  const PetscReal phase = omega * z + half, scale = -z * sinc / (w->kappa + omega) / w->p;
   const PetscReal cr = w->c[2 * w->apart], ci = w->apart ? w->c[2 * w->apart + 1] : 0; /* times i exp(i phase) */
 
   return scale * (-cr * PetscSinReal(phase) - ci * PetscCosReal(phase));
@@ -168,7 +181,7 @@ static PetscReal Rest(const GpFourier *w, PetscReal k2, PetscReal length, PetscR
 {
   PetscReal u = w->homogeneous[0] * Homogeneous(w, k2, length, 0, t) + w->homogeneous[1] * Homogeneous(w, k2, length, 1, t);
 
-  if (k2 == 0) u += w->c[0] * PetscSqr(t * length) / 2;
+  if (k2 == 0) u += w->c[0] / w->p * PetscSqr(t * length) / 2;
   else if (w->apart >= 0) u += Apart(w, length, t);
   return u;
 }
@@ -181,16 +194,17 @@ static PetscReal At(const GpFourier *w, PetscReal k2, PetscReal length, PetscRea
 /* Particular solution, then the two homogeneous ones from the boundary values. */
 static PetscErrorCode Integrate(GpPde *gp, GpFourier *w)
 {
-  const PetscReal k2 = gp->zeroth, length = gp->length[0], unit = PETSC_PI / length;
+  const PetscReal k2 = Shift(gp), length = gp->length[0], unit = PETSC_PI / length;
   PetscReal       m[2][2], g[2], det, size = 0;
 
   PetscFunctionBegin;
+  w->p     = gp->second[0];
   w->kappa = PetscSqrtReal(PetscAbsReal(k2));
   w->apart = k2 > 0 && w->kappa / unit < (PetscReal)w->extension.bins - 0.5 ? (PetscInt64)(w->kappa / unit + 0.5) : -1;
   PetscCall(PetscFree(w->a));
   PetscCall(PetscCalloc1((size_t)(2 * w->extension.bins), &w->a));
   for (PetscInt64 i = 0; i < w->extension.bins; i++) {
-    const PetscReal symbol = k2 - PetscSqr((PetscReal)i * unit);
+    const PetscReal symbol = w->p * (k2 - PetscSqr((PetscReal)i * unit));
 
     if (i == w->apart || symbol == 0) continue;
     w->a[2 * i]     = w->c[2 * i] / symbol;
@@ -198,7 +212,7 @@ static PetscErrorCode Integrate(GpPde *gp, GpFourier *w)
   }
   w->homogeneous[0] = w->homogeneous[1] = 0;
   for (PetscInt side = 0; side < 2; side++) {
-    g[side] = gp->face[0][side][0] - At(w, k2, length, (PetscReal)side);
+    g[side] = EndValue(gp, side) - At(w, k2, length, (PetscReal)side);
     for (PetscInt j = 0; j < 2; j++) {
       m[side][j] = Homogeneous(w, k2, length, j, (PetscReal)side);
       size       = PetscMax(size, PetscAbsReal(m[side][j]));
@@ -206,7 +220,7 @@ static PetscErrorCode Integrate(GpPde *gp, GpFourier *w)
   }
   det = m[0][0] * m[1][1] - m[0][1] * m[1][0];
   PetscCheck(PetscAbsReal(det) > NEAR * size * size * PetscMax(1, w->kappa * length), gp->comm, TES_ERR_NUMBERS,
-             "equation.k2 = %.15g lies within about %.0e of an eigenvalue of the Laplacian (relative): the problem has no unique solution there, change k2 or the box", (double)k2, NEAR);
+             "k2 = %.15g lies within about %.0e of an eigenvalue of the Laplacian (relative): the problem has no unique solution there, change k2 or the box", (double)k2, NEAR);
   w->homogeneous[0] = (g[0] * m[1][1] - g[1] * m[0][1]) / det;
   w->homogeneous[1] = (m[0][0] * g[1] - m[1][0] * g[0]) / det;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -214,7 +228,7 @@ static PetscErrorCode Integrate(GpPde *gp, GpFourier *w)
 
 static PetscReal LambdaMin(const GpPde *gp)
 {
-  const PetscReal k2 = gp->zeroth, unit = PetscSqr(PETSC_PI / gp->length[0]);
+  const PetscReal k2 = Shift(gp), unit = PetscSqr(PETSC_PI / gp->length[0]);
   PetscReal       lambda = PetscAbsReal(k2 - unit);
 
   if (k2 > 0) {
@@ -222,7 +236,7 @@ static PetscReal LambdaMin(const GpPde *gp)
 
     for (PetscReal i = PetscMax(1, PetscFloorReal(j)); i <= PetscFloorReal(j) + 1; i += 1) lambda = PetscMin(lambda, PetscAbsReal(k2 - i * i * unit));
   }
-  return lambda;
+  return lambda * PetscAbsReal(gp->second[0]);
 }
 
 /* rms of e with (e[j+1] - 2 e[j] + e[j-1])/h^2 + k2 e[j] = r[j], zero at the ends, by elimination: r is given at the inner points 1..n-2 */
@@ -252,17 +266,17 @@ static PetscErrorCode DifferenceRms(PetscInt64 n, PetscReal h, PetscReal k2, con
 static PetscErrorCode Estimate(GpPde *gp, GpFourier *w)
 {
   const PetscInt64 n = gp->n[0], every = gp->f_middle ? 2 : 1, all = every * (n - 1) + 1;
-  const PetscReal  k2 = gp->zeroth;
+  const PetscReal  k2 = Shift(gp);
   PetscReal       *line, *f, *r;
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc3((size_t)n, &line, (size_t)n, &f, (size_t)all, &r));
   PetscCall(GpExtensionValues(&w->extension, w->c, 0, line));
-  for (PetscInt64 j = 0; j < n; j++) r[every * j] = line[j] - w->line[j];
+  for (PetscInt64 j = 0; j < n; j++) r[every * j] = (line[j] - w->line[j]) / w->p;
   if (gp->f_middle) {
     PetscCall(GpExtensionValues(&w->extension, w->c, 0.5, line));
     PetscCall(Gather(gp, &gp->middle, gp->f_middle, f));
-    for (PetscInt64 j = 0; j < n - 1; j++) r[2 * j + 1] = line[j] - f[j];
+    for (PetscInt64 j = 0; j < n - 1; j++) r[2 * j + 1] = (line[j] - f[j]) / w->p;
   }
   PetscCall(DifferenceRms(all, gp->length[0] / (PetscReal)(all - 1), k2, r, &w->estimate));
   w->estimate += w->misfit;
@@ -277,7 +291,7 @@ static PetscErrorCode Bound(GpPde *gp, GpFourier *w)
 {
   const GpPointSet *set   = gp->f_middle ? &gp->middle : &gp->grid;
   const PetscReal  *f     = gp->f_middle ? gp->f_middle : gp->f;
-  const PetscReal   shift = gp->f_middle ? 0.5 : 0, k2 = gp->zeroth, length = gp->length[0];
+  const PetscReal   shift = gp->f_middle ? 0.5 : 0, k2 = Shift(gp), length = gp->length[0];
   PetscReal        *line, *u, *r, peak = 0;
 
   PetscFunctionBegin;
@@ -298,7 +312,7 @@ static PetscErrorCode Bound(GpPde *gp, GpFourier *w)
   w->size     = PetscSqrtReal(w->size);
   w->source   = PetscSqrtReal(w->source);
   w->misfit   = 0;
-  for (PetscInt side = 0; side < 2; side++) w->misfit = PetscMax(w->misfit, PetscAbsReal(At(w, k2, length, (PetscReal)side) - gp->face[0][side][0]));
+  for (PetscInt side = 0; side < 2; side++) w->misfit = PetscMax(w->misfit, PetscAbsReal(At(w, k2, length, (PetscReal)side) - EndValue(gp, side)));
   w->bound = w->residual / LambdaMin(gp) + w->misfit;
   if (w->size > 0) w->bound /= w->size;
   if (!(w->bound < GP_NO_BOUND)) w->bound = GP_NO_BOUND;
@@ -397,7 +411,7 @@ static PetscErrorCode FourierValues(GpPde *gp, const GpPointSet *set, PetscReal 
   const GpFourier *w = gp->fourier;
 
   PetscFunctionBegin;
-  for (PetscInt64 i = 0; i < set->n_local; i++) u[i] = At(w, gp->zeroth, gp->length[0], (set->x[0][set->part.first + i] - gp->lower[0]) / gp->length[0]);
+  for (PetscInt64 i = 0; i < set->n_local; i++) u[i] = At(w, Shift(gp), gp->length[0], (set->x[0][set->part.first + i] - gp->lower[0]) / gp->length[0]);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -97,7 +97,11 @@ static PetscErrorCode TrainingSetUp(GpPde *gp)
   objective->jitter = gp->reference.jitter;
   for (PetscInt d = 0; d < gp->dim; d++) {
     objective->spacing[d] = gp->length[d] / (PetscReal)(gp->n[d] - 1);
-    for (PetscInt side = 0; side < 2; side++) objective->face[d][side] = gp->face[d][side];
+  }
+  for (PetscInt d = 0; d < gp->dim; d++) { /* the sides with values: all of them with boundary.kind: full, as published */
+    for (PetscInt k = 0; k < gp->n_trace[d]; k++) {
+      if (gp->trace[d][k].slope == 0) objective->face[d][gp->trace[d][k].end] = gp->face[d][k];
+    }
   }
   objective->f = gp->f;
   if (gp->dim == 1) {
@@ -416,18 +420,16 @@ static PetscErrorCode TrainingCheck(TesProblem problem, GpPde *gp)
   const GpKernelFamily *family = gp->kernel.family ? GpKernelFind(gp_family_names[gp->kernel.family]) : GpKernelFind("student_t_mixture");
 
   PetscFunctionBegin;
+  if (gp->equation.variable_coefficient) PetscCall(TesDeckComplain(problem, "equation.variable_coefficient", "not for solver.kind: reference, which takes constant coefficients"));
+  if (gp->eq->gradient) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s: the published training takes reactions n(u) without derivatives", gp->eq->name));
+  for (PetscInt d = 0, said = 0; d < gp->dim && !said; d++) {
+    for (PetscInt k = 0; k < gp->n_trace[d]; k++) said |= gp->trace[d][k].slope != 0 && d != gp->time;
+    said |= gp->periodic[d];
+    if (said) PetscCall(TesDeckComplain(problem, "boundary.kind", "not for solver.kind: reference, which takes values of u on the sides"));
+  }
   if (!family) PetscCall(TesDeckComplain(problem, "kernel.family", "not a covariance that can be trained: student_t_mixture, gaussian_mixture, matern or se for solver.kind: reference"));
   else if (family->matern && gp->kernel.nu != 2.5 && gp->kernel.nu != 3.5 && gp->kernel.nu != 4.5)
     PetscCall(TesDeckComplain(problem, "kernel.nu", "%s: 2.5, 3.5 or 4.5 are there", gp->kernel.nu < 2.5 ? "too rough for an equation with second derivatives, which needs 2 nu > 4" : "not a smoothness that is in closed form"));
-  if (gp->eq->gradient || gp->coefficient)
-    PetscCall(TesDeckComplain(problem, gp->coefficient ? "equation.variable_coefficient" : "equation.kind", "not for solver.kind: reference, which knows constant coefficients and reactions n(u)"));
-  for (PetscInt d = 0; d < gp->dim; d++) {
-    for (PetscInt k = 0; k < 2; k++) {
-      if (gp->n_trace[d] == 2 && gp->trace[d][k].slope == 0 && gp->trace[d][k].end == k) continue;
-      PetscCall(TesDeckComplain(problem, "boundary.kind", "not for solver.kind: reference, which takes the values of u on every side: full, or leave it out"));
-      PetscFunctionReturn(PETSC_SUCCESS);
-    }
-  }
   for (PetscInt d = 0; d < gp->dim; d++) {
     const PetscReal nyquist = (PetscReal)(gp->n[d] - 1) / (2 * gp->length[d]);
 
@@ -480,7 +482,7 @@ static PetscErrorCode TrainingDestroy(GpPde *gp)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The equation as sums of constant coefficients and a reaction. */
+/* The equation as constant coefficients and a reaction. */
 void GpTrainingOperator(const GpPde *gp, GpObjective *objective)
 {
   for (PetscInt d = 0; d < gp->dim; d++) {
@@ -488,9 +490,8 @@ void GpTrainingOperator(const GpPde *gp, GpObjective *objective)
     objective->second[d] = gp->second[d];
   }
   objective->shift           = gp->zeroth;
-  objective->reaction        = gp->eq->reaction ? gp->eq : NULL;
-  objective->gp              = gp;
-  objective->boundary_weight = gp->reference.boundary_weight.word < 0 ? gp->reference.boundary_weight.value : strcmp(gp->eq->name, "advection") ? 200 : 500;
+  objective->gp              = gp->eq->reaction ? gp : NULL;
+  objective->boundary_weight = gp->reference.boundary_weight.word < 0 ? gp->reference.boundary_weight.value : !strcmp(gp->eq->name, "advection") ? 500 : 200;
 }
 
 const GpRoute gp_route_reference = {

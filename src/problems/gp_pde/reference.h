@@ -23,10 +23,9 @@ PetscErrorCode GpSlabDot(const GpSlab *slab, const PetscReal *x, const PetscReal
 typedef struct {
   GpSlab           slab;
   PetscReal        spacing[GP_DIM], first[GP_DIM], second[GP_DIM], shift; /* L u = sum_d first d_d u + second d_d^2 u + shift u + n(u) */
-  const GpEquation *reaction;                                            /* n(u); NULL: none */
-  const GpPde      *gp;                                                  /* whose parameters n takes; NULL where it has none */
+  const GpPde     *gp;                                                   /* of the reaction n(u); NULL: none */
   const PetscReal *f;                                                    /* [n_local] */
-  const PetscReal *face[GP_DIM][2];                                      /* boundary values on all points of a side */
+  const PetscReal *face[GP_DIM][2];                                      /* values of u on all points of a side; NULL: none given */
   PetscReal        jitter, boundary_weight;
   const PetscReal *base, *base_linear;                                   /* [n_local] frozen part of u and its L u without n; NULL: none */
 } GpObjective;

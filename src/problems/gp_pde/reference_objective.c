@@ -94,7 +94,7 @@ PetscInt64 GpObjectiveBoundaryPoints(const GpObjective *objective)
     PetscInt64 side = 1;
 
     for (PetscInt j = 0; j < objective->slab.dim; j++) side *= j == d ? 1 : objective->slab.n[j];
-    n += 2 * side;
+    for (PetscInt k = 0; k < 2; k++) n += objective->face[d][k] ? side : 0;
   }
   return n;
 }
@@ -118,7 +118,7 @@ static PetscErrorCode Boundary(const GpObjective *objective, const PetscReal *u,
         PetscInt64     place = 0, step = 1;
         PetscReal      e;
 
-        if (side < 0) continue;
+        if (side < 0 || !objective->face[d][side]) continue;
         for (PetscInt j = 0; j < slab->dim; j++) {
           if (j == d) continue;
           place += index[j] * step;
@@ -220,15 +220,11 @@ PetscErrorCode GpObjectiveEvaluate(const GpObjective *objective, const GpKernel 
     if (objective->base_linear) r[i] += objective->base_linear[i];
     slope[i] = objective->shift;
   }
-  if (objective->reaction) {
-    const GpFields at = {.n = slab->n_local, .u = work}, into = {.n = slab->n_local, .u = h};
+  if (objective->gp) {
+    const GpFields whole = {.n = slab->n_local, .u = work}, tangent = {.n = slab->n_local, .u = slope};
 
-    PetscCall(PetscArrayzero(h, n));
-    objective->reaction->reaction(objective->gp, &at, h);
-    for (size_t i = 0; i < n; i++) r[i] += h[i];
-    PetscCall(PetscArrayzero(h, n));
-    objective->reaction->tangent(objective->gp, &at, &into);
-    for (size_t i = 0; i < n; i++) slope[i] += h[i];
+    objective->gp->eq->reaction(objective->gp, &whole, r);
+    objective->gp->eq->tangent(objective->gp, &whole, &tangent);
   }
   for (size_t i = 0; i < n; i++) r[i] -= objective->f[i];
   PetscCall(GpSlabDot(slab, u, w, &terms->quadratic));

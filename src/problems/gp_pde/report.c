@@ -218,10 +218,11 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
   PetscCall(GpProjectedCreate(gp, &gp->best, &projected));
   PetscCall(GpBoundCompute(gp, &gp->best, &projected, &bound));
   if (gp->singular && gp->best.n_core > 0) PetscCall(ReportCompatibility(gp, &projected, report));
-  PetscCall(GpProjectedDestroy(&projected));
   failed = best->bound > UNRESOLVED ? PETSC_TRUE : PETSC_FALSE;
   if (gp->source.noise_sd > 0) failed = bound.residual > NOISE_LIMIT * gp->source.noise_sd ? PETSC_TRUE : PETSC_FALSE; /* noise is no failure: what it does not explain is */
   PetscCall(GpReportFields(gp, report, BestValues));
+  PetscCall(GpReportPosterior(gp, &projected, bound.residual, report));
+  PetscCall(GpProjectedDestroy(&projected));
   PetscCall(TesReportReal(report, "residual", bound.source > 0 ? bound.residual / bound.source : bound.residual,
                           &(TesFigureNote){.unit = "1", .help = gp->f_middle ? "rms of the equation's residual between the nodes / rms(f)" : "rms of the equation's residual at the nodes / rms(f)",
                                            .certified = PETSC_TRUE, .scale = 1}));
@@ -254,6 +255,7 @@ PetscErrorCode GpReportDestroy(GpPde *gp)
   gp->n_columns = 0;
   PetscCall(TesFieldDestroy(&gp->u_field));
   PetscCall(TesFieldDestroy(&gp->error_field));
+  PetscCall(TesFieldDestroy(&gp->sd_field));
   PetscCall(TesGridDestroy(&gp->test_grid));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -18,7 +18,7 @@ typedef struct {
   LbTerm  *term;      /* coefficients include 1/n of a mean */
   PetscInt n_sites;   /* entropy: sites of the subsystem */
   int     *site;
-  PetscBool complex;  /* two columns, _re and _im */
+  PetscBool two_parts;/* two columns, _re and _im */
 } LbObservable;
 
 typedef struct {
@@ -56,8 +56,10 @@ typedef struct {
   LbVec         x;
   LbFunctional *functional;  /* per observable */
   PetscReal    *values;      /* [n_columns] the last measured */
-  PetscReal     trace, purity;
+  PetscReal     trace, purity, smallest, top_population; /* of the last measurement */
 } LbDensity;
+
+PetscErrorCode LbStateNamed(TesProblem problem, LbDensity *density, const LbModel *model, const LbModelDeck *deck); /* what `initial` says; Collective on the world */
 
 struct Lindblad {
   LbModelDeck model_deck; /* first: its keys are those of the deck */
@@ -66,6 +68,36 @@ struct Lindblad {
     PetscReal start, end, output_every;
   } time;
   LbIntegratorDeck integrator;
+  struct {
+    int        method, check_unique; /* words of the deck */
+    PetscReal  rtol;
+    PetscInt64 max_applications;
+  } steady;
+
+  struct {
+    PetscInt   count, subspace, max_restarts;
+    PetscReal  rtol;
+  } spectrum;
+  struct {
+    int        kind, from, spectrum;
+    struct { TesStrings ops; TesNode on; } a, b;
+    TesReals   omega;
+    PetscInt   points;
+  } correlation;
+  struct {
+    int      task;
+    TesMap   keys;
+    PetscInt batch;
+  } sweep;
+  struct {
+    PetscReal  error;
+    PetscInt64 max;
+  } until;
+  struct {
+    TesIntOr  block, members;
+    PetscBool share;
+    PetscReal splitting_error;
+  } trajectories;
 
   PetscBool       ready; /* the model is sound */
   LbModel         model;
@@ -74,10 +106,15 @@ struct Lindblad {
   LbDensity       density;
   LbIntegrator    integrate;
   PetscReal       now;
-  PetscInt64      rows_done; /* rows of the series that were measured */
-  PetscReal       top_population;
-  char           *history;
-  PetscReal       figures[16];
+  PetscBool       warned;
+  PetscReal       integrator_state[2]; /* step, largest error: known to idle ranks too */
+  void           *task_data, *correlation_data; /* of the task in hand */
+  MPI_Comm        world;               /* ranks of this run; in a sweep those of a group */
+  PetscBool       quiet;               /* a point of a sweep says nothing */
+  PetscBool       measured;            /* the last step gave a row */
+  PetscInt64      rows;                /* rows measured so far */
+  PetscReal       residual;            /* steady: of the answer */
+  PetscInt64      counts[3];           /* steps accepted and rejected, applications */
 };
 
 PetscErrorCode LbDensityCheck(TesProblem problem, Lindblad *c, PetscBool *good);
@@ -86,7 +123,13 @@ PetscErrorCode LbDensityDestroy(Lindblad *c);
 PetscErrorCode LbDensityState(Lindblad *c, const char name[], LbVec *x, TesState state); /* a vector as an item of the state */
 PetscErrorCode LbDensityMeasure(Lindblad *c, const LbVec *x, PetscReal t);               /* all observables; Collective on the world */
 PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
+PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
-extern const LbSolver lb_density_evolve;
+extern const LbSolver lb_density_evolve, lb_density_steady, lb_density_spectrum, lb_density_correlation, lb_density_sweep, lb_trajectories_evolve;
 extern const TesKey   lb_keys[];
+
+/* lindblad.c: a context that a deck has filled becomes a model with its solver; used by the points of a sweep as well */
+PetscErrorCode LbContextCheck(TesProblem problem, Lindblad *c, PetscBool *good);
+PetscErrorCode LbContextDestroy(TesProblem problem, Lindblad *c);
+PetscErrorCode LbSay(TesProblem problem, const Lindblad *c, const char format[], ...) __attribute__((format(printf, 3, 4)));

@@ -92,12 +92,14 @@ static PetscErrorCode KernelsAreTheTransformsOfTheirSpectra(void)
 
 /* ---- the objective ---- */
 
-static const GpEquation *Equation(const char name[])
+static GpPde problem_like; /* of a reaction only its equation counts */
+
+static const GpPde *Reaction(const char name[])
 {
   for (const GpEquation *e = gp_equations; e->name; e++) {
-    if (!strcmp(e->name, name)) return e->nonlinear ? e : NULL;
+    if (!strcmp(e->name, name)) problem_like.eq = e;
   }
-  return NULL;
+  return &problem_like;
 }
 
 /* f, g and u without structure, functions of the global index */
@@ -143,7 +145,7 @@ static PetscErrorCode SettingCreate(PetscInt dim, const PetscInt64 n[], const Pe
     s->objective.second[d]  = second[d];
   }
   s->objective.shift           = shift;
-  s->objective.reaction        = reaction ? Equation(reaction) : NULL;
+  s->objective.gp              = reaction ? Reaction(reaction) : NULL;
   s->objective.f               = s->f;
   s->objective.jitter          = 1e-3; /* well conditioned, so that differences of J are accurate */
   s->objective.boundary_weight = 20;

@@ -1,0 +1,22 @@
+# Series of decks against tables of independent programs (tests/reference/lindblad): name, ranks, deck, table, tolerance, renamed columns, options of the run.
+function(tes_lindblad_table name ranks deck table tolerance)
+  add_test(NAME problem/lindblad/${name} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/table.sh ${ranks} $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/input_decks/lindblad/${deck}.yaml
+                                                 ${PROJECT_SOURCE_DIR}/tests/reference/lindblad/${table}.csv ${tolerance} ${ARGN})
+  set_tests_properties(problem/lindblad/${name} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS ${ranks} TIMEOUT 240 LABELS problem)
+endfunction()
+tes_lindblad_table(p01_driven_qubit 1 driven_qubit p01_driven_qubit 2e-9)
+tes_lindblad_table(p02_tfim_ring 2 tfim_ring p02_tfim_ring_n6 2e-9)
+tes_lindblad_table(p02_tfim_ring_dp5 1 tfim_ring p02_tfim_ring_n6 2e-9 -- --set integrator.kind=dp5)
+tes_lindblad_table(p02_tfim_ring_lsrk4 1 tfim_ring p02_tfim_ring_n6 2e-9 -- --set integrator.kind=lsrk4)
+tes_lindblad_table(p02_tfim_ring_taylor 1 tfim_ring p02_tfim_ring_n6 2e-9 -- --set integrator.kind=taylor)
+tes_lindblad_table(p02_tfim_ring_krylov 1 tfim_ring p02_tfim_ring_n6 2e-9 -- --set integrator.kind=krylov)
+tes_lindblad_table(p02_tfim_ring_strang4 1 tfim_ring p02_tfim_ring_n6 2e-8 -- --set integrator.kind=strang4)
+tes_lindblad_table(p03_tfim_ring_n8 2 tfim_ring p03_tfim_ring_n8_g2.4 2e-9 -- --set system.sites.0.count=8 --set hamiltonian.1.coeff=1.2 --set "observables.7.on=[0, 4]")
+tes_lindblad_table(p04_driven_chain 2 driven_chain_pulse p04_driven_chain_n5_td 2e-9)
+tes_lindblad_table(p04_driven_chain_cfm4 1 driven_chain_pulse p04_driven_chain_n5_td 2e-9 -- --set integrator.kind=cfm4 --set integrator.step=0.004)
+tes_lindblad_table(p05_jaynes_cummings 1 jaynes_cummings p05_jaynes_cummings_d12 2e-9 Re_a=a_re)
+tes_lindblad_table(p06_bose_hubbard_dimer 2 bose_hubbard_dimer p06_bose_hubbard_dimer_d7 2e-9 Re_ad0a1=ad0a1_re)
+tes_lindblad_table(p07_collective_decay 1 collective_decay p07_collective_decay_n6 2e-9)
+
+# quantum trajectories
+tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)
