@@ -24,3 +24,11 @@ endfunction()
 
 tes_contract(heat tessera_heat ${PROJECT_SOURCE_DIR}/tests/kinds/heat/heat.yaml bits)
 tes_contract(gp_pde tessera ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/contract.yaml 1e-12 SKIP truncated flipped) # damage to the file is the same for every kind: heat has them
+
+# What an odd environment may not change is the driver's affair, the same for every kind.
+add_library(tes_jumping_clock SHARED support/jumping_clock.c)
+add_test(NAME contract/environment COMMAND bash ${PROJECT_SOURCE_DIR}/tests/contract/environment.sh $<TARGET_FILE:tessera_heat> ${PROJECT_SOURCE_DIR}/tests/kinds/heat/heat.yaml
+                                           $<TARGET_FILE:tes_jumping_clock>)
+set_tests_properties(contract/environment PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 200 LABELS fault)
+tes_contract(lindblad tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract.yaml bits SKIP truncated flipped all_damaged full_disk full_disk_continue unwritable locked kill_flush kill_verify kill_rename hostile)
+tes_contract(mgno tessera ${PROJECT_SOURCE_DIR}/tests/problems/mgno/contract.yaml bits SKIP truncated flipped all_damaged full_disk_continue unwritable locked kill_flush kill_verify kill_rename)

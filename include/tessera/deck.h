@@ -220,6 +220,19 @@ PetscErrorCode TesKeysCheck(PetscInt n_tables, const TesKey *const tables[], cha
 @*/
 const char *TesNearest(const char word[], const char *const names[]);
 
+/*@
+  TesReadReal     - a number as decks have it: the whole text, decimal, finite, with a point in every locale; `_` may stand between digits
+  TesReadInt      - a whole number; 1e6 is one as well
+  TesReadDuration - seconds, MM:SS or HH:MM:SS
+
+  Not Collective
+
+  Each returns NULL and the value, or what is wrong with the text ("not a number", "too large a number"); value is then undefined.
+@*/
+const char *TesReadReal(const char text[], PetscReal *value);
+const char *TesReadInt(const char text[], PetscInt64 *value);
+const char *TesReadDuration(const char text[], PetscReal *seconds);
+
 /* ---- nodes, for free maps and values that the kind looks at ---- */
 const char *TesNodeText(TesNode node);                                        /* scalar text, "" otherwise */
 PetscBool   TesNodeIsText(TesNode node);                                      /* a scalar, perhaps empty; no list or map */

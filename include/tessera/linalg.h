@@ -75,6 +75,13 @@ PetscErrorCode TesLUSolve(PetscInt n, PetscInt n_rhs, const PetscReal *a, PetscR
 PetscErrorCode TesEigen(PetscInt n, const PetscReal *a, PetscReal *lambda, PetscReal *v, PetscReal *cond_v);
 
 /*@
+  TesExpm - e = exp(a) for a small real matrix [n][n], by scaling and squaring; e and a may not overlap
+
+  Not Collective. Relative error about eps times the condition of the exponential; TES_ERR_NUMBERS if an entry is not finite
+@*/
+PetscErrorCode TesExpm(PetscInt n, const PetscReal *a, PetscReal *e);
+
+/*@
   TesTallR - the R factor (columns x columns) of a tall array whose rows lie on all ranks, by a tree of QRs over the units (TSQR)
 
   Collective; the same bits for every rank count

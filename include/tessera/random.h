@@ -11,11 +11,14 @@ typedef enum {
   TES_STREAM_INITIAL_STATE     = 1, /* random start values of a field */
   TES_STREAM_FOURIER_EXTENSION = 2, /* gp_pde: random block of the low-rank correction */
   TES_STREAM_OBSERVATION_NOISE = 3, /* synthetic measurement noise */
-  TES_STREAM_RANDOM_FIELD      = 16, /* Gaussian random fields: (sample; mode number) */
-  TES_STREAM_MGNO_WEIGHTS      = 17, /* mgno: start weights (tensor; index) */
-  TES_STREAM_MGNO_SHUFFLE      = 18, /* mgno: order of the samples (epoch; sample) */
-  TES_STREAM_MGNO_COEFFICIENT  = 19, /* mgno: random parameters of a coefficient (sample; which) */
-  TES_STREAM_POSTERIOR         = 32 /* gp_pde: (sample; index; 0 coefficients, 1 noise) */
+  TES_STREAM_POSTERIOR         = 4, /* gp_pde: (sample; index; 0 coefficients, 1 noise) */
+  TES_STREAM_WEIGHTS           = 16, /* start values of parameters: (number of the parameter, flat index low, high) */
+  TES_STREAM_SHUFFLE           = 17, /* order of the samples: (epoch low, epoch high, index) */
+  TES_STREAM_DROPOUT           = 18, /* (sample, draw, entry) */
+  TES_STREAM_RANDOM_FIELD      = 32, /* Gaussian random fields: (sample; mode number) */
+  TES_STREAM_MGNO_COEFFICIENT  = 33, /* mgno: random parameters of a coefficient: (sample; which) */
+  TES_STREAM_TRAJECTORY        = 48, /* lindblad: (trajectory low, high; jump): threshold of the norm, channel */
+  TES_STREAM_TRAJECTORY_START  = 49, /* lindblad: (trajectory low, high): initial state of a mixture */
 } TesStream;
 
 typedef struct {

@@ -16,7 +16,7 @@ typedef enum {
 size_t      TesTypeBytes(TesType type);
 const char *TesTypeName(TesType type);
 
-#define TES_MAX_AXES 4
+#define TES_MAX_AXES 5
 
 /* One array of the state, or of a result file. Row-major; axis 0 is the one that is split over the ranks. */
 typedef struct {

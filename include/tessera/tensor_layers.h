@@ -79,7 +79,7 @@ PetscErrorCode TesAttentionApply(TesTape tape, const TesAttentionLayer *layer, T
 typedef struct {
   const char    *name;
   PetscInt       in, width;
-  TesLinearLayer input, state; /* [3 width]: r, u, n; the state's bias is c, zero and unused for r and u */
+  TesLinearLayer input, state; /* rows r, u, n of the weights; the state's bias [width] is c */
 } TesGRU;
 PetscErrorCode TesGRUDeclare(TesParameters p, const char name[], PetscInt in, PetscInt width, TesGRU *gru);
 PetscErrorCode TesGRUApply(TesTape tape, const TesGRU *gru, TesTensor x, TesTensor *y);

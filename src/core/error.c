@@ -23,9 +23,16 @@ static PetscErrorCode RecordError(MPI_Comm comm, int line, const char *function,
                                   const char *message, void *ctx)
 {
   size_t used = strlen(record.trace);
+  char   no_memory[256];
 
   (void)comm;
   (void)ctx;
+  /* PETSc 3.18 reports its own failed allocation with the caller's line as the code and the caller's name as the message */
+  if (type == PETSC_ERROR_INITIAL && function && !strcmp(function, "PetscMallocAlign") && code != PETSC_ERR_MEM) {
+    snprintf(no_memory, sizeof no_memory, "no memory left, in %.100s(); `tessera check DECK --ranks N` says what a rank needs on N ranks", message ? message : "?");
+    code    = PETSC_ERR_MEM;
+    message = no_memory;
+  }
   if (type == PETSC_ERROR_INITIAL && !record.recorded) {
     record.recorded = PETSC_TRUE;
     record.code     = code;

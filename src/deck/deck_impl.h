@@ -81,10 +81,9 @@ PetscBool      ItemNumber(const char word[], size_t length, PetscInt *number);
 PetscErrorCode DeckParseYaml(TesDeck deck, PetscInt source, const char text[], size_t length, TesNode *root);
 PetscErrorCode MapClose(TesDeck deck, TesNode map); /* duplicate keys are complained of, merge keys resolved */
 
-/* number.c: strict numbers; NULL if good, else what is wrong */
-const char *ReadReal(const char text[], PetscReal *value);
-const char *ReadInt(const char text[], PetscInt64 *value);
-const char *ReadDuration(const char text[], PetscReal *value);
+/* number.c */
+PetscReal   RealOf(const char text[], char **end);                     /* strtod and */
+void        FormatReal(PetscReal value, int digits, char text[40]);    /* %g, both with a point, whatever the process's locale is */
 void        PrintReal(PetscReal value, char text[40]); /* shortest that reads back */
 
 /* complain.c */

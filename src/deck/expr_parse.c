@@ -149,8 +149,8 @@ static int ParseNumber(Parser *p)
     if (isdigit((unsigned char)*e))
       for (end = e; isdigit((unsigned char)*end);) end++;
   }
-  value = strtod(start, &parsed);
-  if (parsed != end) return Fail(p, start, "this is not a decimal number"); /* 0x10: strtod would read it */
+  value = RealOf(start, &parsed);
+  if (parsed != end) return Fail(p, start, "this is not a decimal number"); /* 0x10 would be read as well */
   if (PetscIsInfOrNanReal(value)) return Fail(p, start, "this number is too large");
   if (IsNameStart(*end)) return Fail(p, end, "an operator is missing after the number: write `%.*s*...`", (int)PetscMin(end - start, 40), start);
   if (*end == '.') return Fail(p, end, "a second decimal point in a number");

@@ -3,10 +3,10 @@
 
    The list of operations is a graph, its text a tree: shared parts are written out each time. Written with an explicit stack (depth is no matter);
    a text that would pass MAX_TEXT is replaced by a note. */
+#include "deck_impl.h"
 #include "expr_private.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_TEXT (1 << 24)
@@ -78,8 +78,8 @@ static PetscErrorCode WriteNumber(Writer *w, PetscReal value)
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   for (int digits = value == floor(value) && fabs(value) < 1e15 ? 15 : 1; digits <= 17; digits++) { /* 15: whole numbers without an exponent */
-    snprintf(s, sizeof s, "%.*g", digits, (double)value);
-    if (strtod(s, NULL) == value) break;
+    FormatReal(value, digits, s);
+    if (RealOf(s, NULL) == value) break;
   }
   PetscCall(Write(w, s));
   PetscFunctionReturn(PETSC_SUCCESS);

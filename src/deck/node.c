@@ -137,6 +137,6 @@ TesNode TesNodeField(TesNode node, const char name[])
 PetscErrorCode TesNodeReal(TesNode node, PetscBool *is_number, PetscReal *value)
 {
   PetscFunctionBegin;
-  *is_number = node->type == NODE_SCALAR && !node->quoted && !ReadReal(node->text, value) ? PETSC_TRUE : PETSC_FALSE;
+  *is_number = node->type == NODE_SCALAR && !node->quoted && !TesReadReal(node->text, value) ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

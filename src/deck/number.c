@@ -39,26 +39,43 @@ static const char *NotNumber(const char text[])
   return "not a number";
 }
 
-const char *ReadReal(const char text[], PetscReal *value)
+PetscReal RealOf(const char text[], char **end)
 {
-  char     copy[LONGEST], *end = copy;
-  locale_t c = (locale_t)0;
+  locale_t  c     = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  PetscReal value = c ? strtod_l(text, end, c) : strtod(text, end);
+
+  if (c) freelocale(c);
+  return value;
+}
+
+void FormatReal(PetscReal value, int digits, char text[40])
+{
+  locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = c ? uselocale(c) : (locale_t)0;
+
+  snprintf(text, 40, "%.*g", digits, (double)value);
+  if (c) {
+    uselocale(before);
+    freelocale(c);
+  }
+}
+
+const char *TesReadReal(const char text[], PetscReal *value)
+{
+  char copy[LONGEST], *end = copy;
 
   if (!Clean(text, "+-.eE", copy)) return NotNumber(text);
-  c      = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-  *value = c ? strtod_l(copy, &end, c) : strtod(copy, &end);
-  if (c) freelocale(c);
+  *value = RealOf(copy, &end);
   if (*end || end == copy) return "not a number";
   if (!isfinite(*value)) return "too large a number";
   if (*value == 0 && strcspn(copy, "123456789") < strcspn(copy, "eE")) return "too small a number";
   return NULL;
 }
 
-const char *ReadInt(const char text[], PetscInt64 *value)
+const char *TesReadInt(const char text[], PetscInt64 *value)
 {
   char        copy[LONGEST], *end;
   PetscReal   real;
-  const char *wrong = ReadReal(text, &real), *digits;
+  const char *wrong = TesReadReal(text, &real), *digits;
 
   if (wrong) return strstr(wrong, "too large") ? wrong : "not a whole number";
   if (Clean(text, "+-", copy)) {
@@ -76,14 +93,14 @@ const char *ReadInt(const char text[], PetscInt64 *value)
 }
 
 /* seconds, MM:SS or HH:MM:SS; the last part may have decimals */
-const char *ReadDuration(const char text[], PetscReal *value)
+const char *TesReadDuration(const char text[], PetscReal *value)
 {
   static const char wrong[] = "not a duration (seconds or HH:MM:SS)";
   PetscReal         sum     = 0;
   int               parts   = 0;
   const char       *at      = text;
 
-  if (!strchr(text, ':')) return ReadReal(text, value) ? wrong : NULL;
+  if (!strchr(text, ':')) return TesReadReal(text, value) ? wrong : NULL;
   while (at) {
     const char *colon  = strchr(at, ':');
     size_t      length = colon ? (size_t)(colon - at) : strlen(at);
@@ -92,7 +109,7 @@ const char *ReadDuration(const char text[], PetscReal *value)
 
     if (++parts > 3 || !length || length >= sizeof copy || strspn(at, colon ? "0123456789" : "0123456789.") != length) return wrong;
     snprintf(copy, sizeof copy, "%.*s", (int)length, at);
-    if (ReadReal(copy, &part) || (parts > 1 && part >= 60)) return wrong;
+    if (TesReadReal(copy, &part) || (parts > 1 && part >= 60)) return wrong;
     sum = 60 * sum + part;
     at  = colon ? colon + 1 : NULL;
   }
@@ -109,9 +126,7 @@ void PrintReal(PetscReal value, char text[40])
   for (int digits = 6; digits <= 17; digits++) {
     PetscReal back;
 
-    snprintf(text, 40, "%.*g", digits, (double)value);
-    /* another locale may have put a comma */
-    for (char *comma = strchr(text, ','); comma; comma = NULL) *comma = '.';
-    if (!ReadReal(text, &back) && back == value) return;
+    FormatReal(value, digits, text);
+    if (!TesReadReal(text, &back) && back == value) return;
   }
 }

@@ -45,7 +45,7 @@ static PetscErrorCode AddQuoted(const char text[], Text *out)
 PetscErrorCode PrintString(const char text[], PetscBool plain, Text *out)
 {
   PetscReal number;
-  PetscBool is_number = ReadReal(text, &number) ? PETSC_FALSE : PETSC_TRUE;
+  PetscBool is_number = TesReadReal(text, &number) ? PETSC_FALSE : PETSC_TRUE;
 
   PetscFunctionBegin;
   if (plain ? is_number || IsBareWord(text) : IsBareWord(text) && !is_number && !IsReserved(text)) PetscCall(TextAddBytes(out, text, strlen(text)));

@@ -86,12 +86,12 @@ PetscErrorCode ReadNumber(TesDeck deck, const TesKey *key, const char shown[], T
     PetscCall(WrongValue(deck, shown, node, node->type == NODE_LIST ? "a list where one number is wanted" : "a section where a number is wanted", NULL));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (key->type == TES_KEY_DURATION) wrong = ReadDuration(node->text, real); /* many quote "01:30:00" by habit */
+  if (key->type == TES_KEY_DURATION) wrong = TesReadDuration(node->text, real); /* many quote "01:30:00" by habit */
   else if (node->quoted) wrong = "text in quotes where a number is wanted";
   else if (whole) {
-    wrong = ReadInt(node->text, integer);
+    wrong = TesReadInt(node->text, integer);
     *real = (PetscReal)*integer;
-  } else wrong = ReadReal(node->text, real);
+  } else wrong = TesReadReal(node->text, real);
   if (!wrong && whole && key->type != TES_KEY_INT64 && (*integer > PETSC_MAX_INT || *integer < PETSC_MIN_INT)) wrong = "too large a number";
   if (wrong) PetscCall(WrongValue(deck, shown, node, wrong, NULL));
   else PetscCall(CheckRange(deck, key, shown, node, *real));

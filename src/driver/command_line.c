@@ -34,30 +34,9 @@ static int Has(const char list[], const char word[])
   return 0;
 }
 
-/* seconds, or HH:MM:SS, or MM:SS */
-static int ReadDuration(const char text[], PetscReal *seconds)
-{
-  PetscReal sum = 0;
-  char     *end;
-
-  for (int parts = 0; parts < 3; parts++) {
-    PetscReal value = strtod(text, &end);
-
-    if (end == text || !(value >= 0) || value > 1e9) return 1;
-    sum = 60 * sum + value;
-    if (!*end) {
-      *seconds = sum;
-      return 0;
-    }
-    if (*end != ':') return 1;
-    text = end + 1;
-  }
-  return 1;
-}
-
 static int Apply(Option option, const char value[], CommandLine *line)
 {
-  char *end = NULL;
+  PetscInt64 ranks;
 
   switch (option) {
   case O_SET: line->set[line->n_set++] = value; return !strchr(value, '=');
@@ -66,14 +45,12 @@ static int Apply(Option option, const char value[], CommandLine *line)
   case O_FORCE: line->force = PETSC_TRUE; return 0;
   case O_QUIET: line->quiet = PETSC_TRUE; return 0;
   case O_TEMPLATE: line->template_deck = PETSC_TRUE; return 0;
-  case O_WALL_TIME: return ReadDuration(value, &line->wall_time) || !(line->wall_time > 0);
-  case O_RTOL: line->rtol = strtod(value, &end); return *end || end == value || !(line->rtol >= 0);
-  case O_RANKS: {
-    long ranks = strtol(value, &end, 10);
-
+  case O_WALL_TIME: return TesReadDuration(value, &line->wall_time) || !(line->wall_time > 0);
+  case O_RTOL: return TesReadReal(value, &line->rtol) || !(line->rtol >= 0);
+  case O_RANKS:
+    if (TesReadInt(value, &ranks) || ranks < 1 || ranks > 100000000) return 1;
     line->ranks = (int)ranks;
-    return *end || end == value || ranks < 1 || ranks > 100000000;
-  }
+    return 0;
   }
   return 1;
 }

@@ -1,4 +1,6 @@
 /* The subcommands, and the start and end of the process. */
+#include <errno.h>
+#include <fcntl.h>
 #include <slepcsys.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +10,10 @@
 #include <tessera/io.h>
 #include <tessera/isa.h>
 #include "command_line.h"
+#include "memory.h"
 #include "run.h"
 #include "signals.h"
+#include "together.h"
 
 typedef struct {
   const CommandLine           *line;
@@ -113,6 +117,7 @@ static PetscErrorCode CheckCommand(const Call *call, TesExit *exit_code)
   PetscBool   good;
   Log         log;
   char        text[32];
+  PetscReal   available = MemoryAvailable();
 
   PetscFunctionBegin;
   PetscCall(LogCreate(PETSC_COMM_WORLD, PETSC_FALSE, PETSC_FALSE, &log));
@@ -128,6 +133,8 @@ static PetscErrorCode CheckCommand(const Call *call, TesExit *exit_code)
     LogLine(log, "  ranks               %d", e.ranks);
     if (e.usable_ranks != e.ranks) LogLine(log, "  usable ranks        %d (the other %d would idle)", e.usable_ranks, e.ranks - e.usable_ranks);
     LogLine(log, "  memory per rank     %s", FormatBytes(e.bytes_per_rank, text, sizeof text));
+    if (available >= 0 && e.bytes_per_rank * e.ranks > available)
+      LogLine(log, "  free here           %s: NOT ENOUGH for all %d ranks on this machine", FormatBytes(available, text, sizeof text), e.ranks);
     LogLine(log, "  sent per step, rank %s", FormatBytes(e.bytes_sent, text, sizeof text));
     if (e.bytes_output > 0) LogLine(log, "  result, checkpoint  %s", FormatBytes(e.bytes_output, text, sizeof text));
     if (e.steps > 0) LogLine(log, "  steps               %.4g", (double)e.steps);
@@ -301,6 +308,8 @@ static const Command *FindCommand(const CommandLine *line, char message[], size_
 
 static TesExit Dispatch(const Call *call, const char message[])
 {
+  MPI_Comm       aside;
+  PetscBool      all_here = PETSC_FALSE;
   TesExit        exit_code = TES_EXIT_DECK;
   const Command *command;
   char           wrong[512];
@@ -319,12 +328,26 @@ static TesExit Dispatch(const Call *call, const char message[])
     }
     return TES_EXIT_DECK;
   }
+  MPI_Comm_dup(PETSC_COMM_WORLD, &aside);
   ierr = command->run(call, &exit_code);
-  if (!ierr) return exit_code;
-  exit_code = TesErrorExit(ierr);
-  TesErrorSay(PETSC_COMM_WORLD, ierr, &shared);
-  if (!shared) MPI_Abort(PETSC_COMM_WORLD, (int)exit_code);
+  if (ierr) {
+    exit_code = TesErrorExit(ierr);
+    if (!Together(aside, &all_here) && all_here) {
+      if (!call->rank) TesErrorSay(PETSC_COMM_SELF, ierr, &shared);
+    } else {
+      TesErrorSay(PETSC_COMM_WORLD, ierr, &shared);
+      MPI_Abort(PETSC_COMM_WORLD, (int)exit_code);
+    }
+  }
+  MPI_Comm_free(&aside);
   return exit_code;
+}
+
+/* A standard file that is closed leaves its number to the next file that is opened, and what was meant for the terminal would be written into that one. */
+static void KeepStandardFiles(void)
+{
+  for (int file = 0; file < 3; file++)
+    if (fcntl(file, F_GETFD) == -1 && errno == EBADF && open("/dev/null", file ? O_WRONLY : O_RDONLY) == -1) return;
 }
 
 int TesMain(int argc, char **argv, const TesProblemKind *const kinds[])
@@ -335,6 +358,7 @@ int TesMain(int argc, char **argv, const TesProblemKind *const kinds[])
   TesExit     exit_code;
   Call        call = {.line = &line, .kinds = kinds, .terminal = LogOnTerminal()};
 
+  KeepStandardFiles();
   /* Open MPI's default collective file writes report success on a full disk; tessera writes without MPI-IO, and what a library may still write must not lie. The user's choice wins. */
   setenv("OMPI_MCA_fcoll", "individual", 0);
   if (!CommandLineRead(argc, argv, &line, &petsc_argc, &petsc_argv, message, sizeof message)) message[0] = 0;

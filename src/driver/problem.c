@@ -6,6 +6,29 @@
 
 #define MAX_KINDS 64
 
+/* Input files are looked at by every rank, and a file may be there for one and not for another. What only some ranks complain of is an error of all, or those would go on into a
+   collective that the others never reach. */
+static PetscErrorCode AgreeOnComplaints(MPI_Comm comm, TesDeck deck, PetscInt *complaints)
+{
+  PetscErrorCode ierr = PETSC_SUCCESS;
+  const char    *text;
+  int            rank, size, some[2];
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  PetscCallMPI(MPI_Comm_size(comm, &size));
+  PetscCall(TesDeckComplaints(deck, complaints, NULL));
+  some[0] = *complaints ? rank : size; /* lowest rank with complaints, lowest without */
+  some[1] = *complaints ? size : rank;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, some, 2, MPI_INT, MPI_MIN, comm));
+  if (some[0] == rank && some[1] < size) {
+    PetscCall(TesDeckComplaints(deck, complaints, &text));
+    ierr = PetscError(PETSC_COMM_SELF, __LINE__, PETSC_FUNCTION_NAME, __FILE__, TES_ERR_DECK, PETSC_ERROR_INITIAL, "on rank %d, but not on rank %d (is a file there on every host?):\n%s", rank, some[1], text);
+  }
+  PetscCall(TesAgree(comm, ierr));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode ProblemCreate(MPI_Comm comm, TesDeck deck, const TesProblemKind *const kinds[], Log log, TesProblem *problem)
 {
   const char *names[MAX_KINDS + 1] = {NULL}, *name = NULL;
@@ -43,8 +66,10 @@ PetscErrorCode ProblemCreate(MPI_Comm comm, TesDeck deck, const TesProblemKind *
       PetscCall(TesDeckComplainKey(deck, path, "no value for a PETSc option: write one word or number behind its full name, as `ksp_type: gmres`"));
     }
   /* physics is looked at only when every key is a value of the right kind */
-  PetscCall(TesDeckComplaints(deck, &complaints, NULL));
-  if (!complaints && p->kind->check) PetscCall(p->kind->check(p));
+  PetscCall(AgreeOnComplaints(comm, deck, &complaints));
+  if (complaints || !p->kind->check) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(p->kind->check(p));
+  PetscCall(AgreeOnComplaints(comm, deck, &complaints));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -3,10 +3,11 @@
    deck -> setup -> (start | restore) -> steps (run_loop.c) -> finish (run_end.c)
 
    An error that all ranks share ends in order; one that a rank met alone ends the job. */
-#include <time.h>
 #include <tessera/isa.h>
+#include "memory.h"
 #include "petsc_options.h"
 #include "run_impl.h"
+#include "together.h"
 #include "watchdog.h"
 
 static PetscErrorCode SetUp(Run *run, PetscBool *unused_options)
@@ -95,6 +96,25 @@ static PetscErrorCode Begin(Run *run, PetscBool found, PetscBool changed)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A machine without room ends a process with no word to anybody: said before it is tried, as an estimate is no measurement. */
+static PetscErrorCode WarnOfMemory(Run *run)
+{
+  TesProblem  problem = run->problem;
+  TesEstimate estimate;
+  PetscReal   available;
+  int         size;
+  char        wants[32], has[32];
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(problem->comm, &size));
+  PetscCall(ProblemEstimate(problem, size, &estimate));
+  PetscCall(MemoryLooks(problem->comm, estimate.bytes_per_rank, &available));
+  if (available >= 0)
+    LogWarn(run->log, "this may not fit: each rank wants about %s, and a machine has %s free for all of its ranks", FormatBytes(estimate.bytes_per_rank, wants, sizeof wants),
+            FormatBytes(available, has, sizeof has));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode Watch(Run *run)
 {
   WatchdogPlan plan = {.seconds = run->problem->options.run.watchdog, .timers = run->problem->timers, .step = &run->problem->step, .status = ""};
@@ -125,6 +145,7 @@ static PetscErrorCode RunInFolder(Run *run, const CommandLine *command, const ch
     PetscCall(RunOpenRestart(run, &found, &changed, &ended, exit_code));
     if (ended) PetscFunctionReturn(PETSC_SUCCESS);
   }
+  PetscCall(WarnOfMemory(run));
   PetscCall(Watch(run));
   PetscCall(SetUp(run, &unused));
   if (unused) {
@@ -153,25 +174,6 @@ static PetscErrorCode Close(Run *run)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Do all ranks arrive here within a few seconds? Then an error is everybody's and an orderly end is possible. */
-static PetscErrorCode ErrorsAgree(MPI_Comm comm, PetscBool *all_here)
-{
-  MPI_Request request;
-  int         arrived = 0;
-  PetscReal   t0      = TesNow();
-
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Ibarrier(comm, &request));
-  while (!arrived && TesNow() - t0 < 3) {
-    struct timespec pause = {0, 2000000};
-
-    PetscCallMPI(MPI_Test(&request, &arrived, MPI_STATUS_IGNORE));
-    if (!arrived) nanosleep(&pause, NULL);
-  }
-  *all_here = arrived ? PETSC_TRUE : PETSC_FALSE;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* An error that all ranks share ends in order; one that a rank met alone ends the job, since the others wait for it in a collective. */
 static PetscErrorCode EndAfterError(Run *run, MPI_Comm aside, PetscErrorCode ierr, TesExit *exit_code)
 {
@@ -183,7 +185,7 @@ static PetscErrorCode EndAfterError(Run *run, MPI_Comm aside, PetscErrorCode ier
   PetscCall(WatchdogStop());
   LogProgressEnd(problem->log);
   PetscCallMPI(MPI_Comm_rank(problem->comm, &rank));
-  PetscCall(ErrorsAgree(aside, &all_here));
+  PetscCall(Together(aside, &all_here));
   /* the folder may be what failed: then the message is all there is */
   if (run->folder && (!all_here || !rank) && FolderStatusAnyRank(run->folder, "failed", problem->step)) LogWarn(problem->log, "cannot write %s/status", FolderName(run->folder));
   if (!all_here) {

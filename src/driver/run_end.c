@@ -37,7 +37,7 @@ PetscErrorCode RunFinish(Run *run, TesExit *exit_code)
   if (problem->kind->finish) PetscCall(problem->kind->finish(problem, run->report));
   PetscCall(TesPhaseEnd(problem->timers, "finish"));
   PetscCall(RunCheckpoint(run, PETSC_FALSE));
-  PetscCall(RunWriteSeries(run));
+  PetscCall(RunWriteSeries(run, PETSC_TRUE));
   PetscCall(TesPhaseBegin(problem->timers, "output"));
   PetscCall(RunProvenance(run, &provenance));
   PetscCall(TesReportWrite(run->report, FolderPath(run->folder, "result.h5"), &provenance));
@@ -60,7 +60,7 @@ PetscErrorCode RunStop(Run *run, TesExit *exit_code)
   PetscFunctionBegin;
   LogProgressEnd(run->log);
   if (run->last_checkpoint_step != run->problem->step) PetscCall(RunCheckpoint(run, PETSC_TRUE));
-  PetscCall(RunWriteSeries(run));
+  PetscCall(RunWriteSeries(run, PETSC_TRUE));
   PetscCall(FolderStatus(run->folder, "stopped", run->problem->step));
   LogLine(run->log, "stopped at step %" PetscInt64_FMT " with a checkpoint: %s. Go on with: tessera run %s --output %s --restart", run->problem->step, run->stop_reason,
           TesDeckName(run->problem->deck), FolderName(run->folder));

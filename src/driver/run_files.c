@@ -46,21 +46,34 @@ PetscErrorCode RunProvenanceFree(TesProvenance *p)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode RunWriteSeries(Run *run)
+/* May the run go on without what could not be written? Then it is said, and forgotten. */
+static PetscErrorCode GoOnWithout(Run *run, const char what[], PetscBool must, PetscErrorCode ierr)
 {
-  TesProvenance provenance;
+  PetscFunctionBegin;
+  if (ierr == TES_ERR_WORLD && !must && run->problem->options.checkpoint.on_failure == ON_FAILURE_CONTINUE) {
+    LogWarn(run->log, "%s; going on without this %s, next try at the next interval", TesErrorMessage(), what);
+    TesErrorForget();
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscFunctionReturn(ierr);
+}
+
+PetscErrorCode RunWriteSeries(Run *run, PetscBool must)
+{
+  TesProvenance  provenance;
+  PetscErrorCode ierr;
 
   PetscFunctionBegin;
   PetscCall(TesPhaseBegin(run->problem->timers, "output"));
   PetscCall(RunProvenance(run, &provenance));
-  PetscCall(TesSeriesWrite(run->series, &provenance));
+  ierr = TesSeriesWrite(run->series, &provenance);
   PetscCall(RunProvenanceFree(&provenance));
   run->last_series = TesNow();
   PetscCall(TesPhaseEnd(run->problem->timers, "output"));
+  PetscCall(GoOnWithout(run, "series", must, ierr));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* `must`: a failure ends the run even with checkpoint.on_failure: continue */
 PetscErrorCode RunCheckpoint(Run *run, PetscBool must)
 {
   TesProblem     problem = run->problem;
@@ -78,12 +91,8 @@ PetscErrorCode RunCheckpoint(Run *run, PetscBool must)
   PetscCall(TesPhaseEnd(problem->timers, "checkpoint"));
   WatchdogReset();
   run->last_checkpoint = TesNow();
-  if (ierr == TES_ERR_WORLD && !must && problem->options.checkpoint.on_failure == ON_FAILURE_CONTINUE) {
-    LogWarn(run->log, "%s; going on without this checkpoint, next try at the next interval", TesErrorMessage());
-    TesErrorForget();
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  PetscCall(ierr);
+  PetscCall(GoOnWithout(run, "checkpoint", must, ierr));
+  if (ierr) PetscFunctionReturn(PETSC_SUCCESS);
   run->longest_checkpoint   = PetscMax(run->longest_checkpoint, seconds);
   run->last_checkpoint_step = problem->step;
   PetscFunctionReturn(PETSC_SUCCESS);

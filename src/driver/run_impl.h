@@ -15,9 +15,10 @@ typedef struct {
   PetscBool      finished;
   PetscReal      started;                 /* of this process */
   PetscReal      loop_started, loop_done; /* clock and progress->done when this process began to step */
+  PetscReal      slowest_step; /* since the last agreement */
   PetscReal      longest_step, longest_checkpoint, step_seconds, scan_seconds, work;
   PetscReal      last_checkpoint, last_series, last_status; /* clock */
-  PetscInt64     last_checkpoint_step, next_agreement;
+  PetscInt64     last_checkpoint_step, next_agreement, unasked; /* unasked: steps from the last agreement to the next */
   char           stop_reason[96];
 } Run;
 
@@ -26,7 +27,7 @@ typedef struct {
 PetscErrorCode RunState(void *ctx, TesState state);
 PetscErrorCode RunProvenance(Run *run, TesProvenance *p);
 PetscErrorCode RunProvenanceFree(TesProvenance *p);
-PetscErrorCode RunWriteSeries(Run *run);
+PetscErrorCode RunWriteSeries(Run *run, PetscBool must);
 PetscErrorCode RunCheckpoint(Run *run, PetscBool must);
 
 /* run_scan.c: TES_ERR_NUMBERS and post_mortem.h5 if an item of the state is not finite; the fault hook that makes one so. Collective */

@@ -1,7 +1,8 @@
 /* The steps of a run: step -> scan -> observe -> agree -> checkpoint? -> stop?
 
    What depends on a clock or a signal differs between ranks, so it is agreed by one reduction between steps; where steps are short, only after so many of them that the
-   reduction costs nothing (every AGREE_SECONDS at most). A stop leaves room for twice the longest step and the longest checkpoint of this run. */
+   reduction costs nothing (AGREE_SECONDS apart, as far as the steps since the last one tell; the distance at most doubles each time, since steps may get slower).
+   A stop leaves room for twice the longest step and the longest checkpoint of this run. */
 #include <stdio.h>
 #include <tessera/fault.h>
 #include "run_impl.h"
@@ -9,6 +10,7 @@
 #include "watchdog.h"
 
 #define AGREE_SECONDS  0.01 /* a reduction costs some 10 us: 0.1 % */
+#define MAX_UNASKED    256  /* steps without a reduction: where steps suddenly get slower, a signal must not wait for as many as were fast */
 #define SCAN_SHARE     0.01 /* of the time may go into looking for NaN between checkpoints */
 #define SERIES_SECONDS 30.0 /* series.h5 is brought up to date at least so often, for those who look while it runs */
 #define STATUS_SECONDS 5.0
@@ -45,7 +47,7 @@ static PetscErrorCode Observe(Run *run, PetscBool last)
 enum { ASK_STOP, ASK_CHECKPOINT, ASK_SERIES, ASK_WALL, ASK_SECONDS, ASK_SCAN, ASKS };
 
 /* Clocks of rank 0 and signals of all become one decision on all. */
-static PetscErrorCode Agree(Run *run, PetscReal step_seconds, PetscReal ask[ASKS])
+static PetscErrorCode Agree(Run *run, PetscReal ask[ASKS])
 {
   TesProblem  problem = run->problem;
   RunOptions *o       = &problem->options;
@@ -56,7 +58,7 @@ static PetscErrorCode Agree(Run *run, PetscReal step_seconds, PetscReal ask[ASKS
   PetscCallMPI(MPI_Comm_rank(problem->comm, &rank));
   mine[ASK_STOP]       = SignalsStop();
   mine[ASK_CHECKPOINT] = SignalsCheckpoint();
-  mine[ASK_SECONDS]    = step_seconds;
+  mine[ASK_SECONDS]    = run->slowest_step;
   if (!rank) {
     PetscReal margin = 2 * (run->longest_step + run->longest_checkpoint);
 
@@ -67,7 +69,9 @@ static PetscErrorCode Agree(Run *run, PetscReal step_seconds, PetscReal ask[ASKS
   }
   PetscCallMPI(MPI_Allreduce(mine, ask, ASKS, MPIU_REAL, MPI_MAX, problem->comm));
   run->longest_step   = PetscMax(run->longest_step, ask[ASK_SECONDS]);
-  run->next_agreement = problem->step + PetscMax(1, (PetscInt64)PetscMin(1e6, AGREE_SECONDS / PetscMax(ask[ASK_SECONDS], 1e-9)));
+  run->unasked        = PetscMin(2 * PetscMax(run->unasked, 1), (PetscInt64)PetscMin(MAX_UNASKED, 1 + AGREE_SECONDS / PetscMax(ask[ASK_SECONDS], 1e-9)));
+  run->next_agreement = problem->step + run->unasked;
+  run->slowest_step   = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -88,18 +92,19 @@ static PetscErrorCode StepOnce(Run *run, TesProgress *progress, Ending *ending)
   PetscCall(problem->kind->step(problem, progress));
   PetscCall(TesPhaseEnd(problem->timers, "step"));
   problem->step++;
+  PetscCall(TesFault("step", rank, problem->step));
   seconds = TesNow() - t0;
+  run->slowest_step = PetscMax(run->slowest_step, seconds);
   run->step_seconds += seconds;
   run->work += progress->work;
   run->finished = progress->finished;
-  PetscCall(TesFault("step", rank, problem->step));
   if (problem->kind->state) PetscCall(RunInjectNaN(run));
 
   limit = (PetscBool)(o->run.steps > 0 && problem->step >= o->run.steps && !run->finished);
   due   = (PetscBool)(o->checkpoint.every_steps > 0 && problem->step % o->checkpoint.every_steps == 0);
   agree = (PetscBool)(problem->step >= run->next_agreement || run->finished || limit || due);
   if (agree) {
-    PetscCall(Agree(run, seconds, ask));
+    PetscCall(Agree(run, ask));
     if (ask[ASK_SCAN] > 0 || run->finished || limit || due || ask[ASK_STOP] > 0 || ask[ASK_CHECKPOINT] > 0 || ask[ASK_WALL] > 0) PetscCall(RunStopIfNotFinite(run));
   }
   PetscCall(Observe(run, run->finished));
@@ -112,9 +117,9 @@ static PetscErrorCode StepOnce(Run *run, TesProgress *progress, Ending *ending)
     snprintf(run->stop_reason, sizeof run->stop_reason, "%s", limit ? "run.steps is reached" : ask[ASK_STOP] > 0 ? "a signal asked for it" : "the time limit is near");
   } else {
     if (due || ask[ASK_CHECKPOINT] > 0) PetscCall(RunCheckpoint(run, PETSC_FALSE));
-    if (ask[ASK_SERIES] > 0 || due || ask[ASK_CHECKPOINT] > 0) PetscCall(RunWriteSeries(run));
+    if (ask[ASK_SERIES] > 0 || due || ask[ASK_CHECKPOINT] > 0) PetscCall(RunWriteSeries(run, PETSC_FALSE));
     if (!rank && TesNow() - run->last_status > STATUS_SECONDS) {
-      PetscCall(FolderStatus(run->folder, "running", problem->step));
+      if (FolderStatus(run->folder, "running", problem->step)) TesErrorForget(); /* a line for onlookers: what ails the disk, the next checkpoint says */
       run->last_status = TesNow();
     }
   }

@@ -224,20 +224,22 @@ PetscErrorCode TesCheckpointsClose(TesCheckpoints c)
 /* A file that passed its checksum: is it a checkpoint that this program can read? Attributes are read by every rank alike. */
 static PetscErrorCode ReadHeader(TesCheckpoints c, const char path[])
 {
-  PetscBool  found;
+  PetscBool  found, ours;
   PetscInt64 format = 0;
-  char      *sort, *version;
+  char      *text, version[64];
 
   PetscFunctionBegin;
-  PetscCall(TesH5ReadAttributeText(c->open, "/", "tessera", &found, &sort));
-  PetscCheck(found && !strcmp(sort, "checkpoint"), PETSC_COMM_SELF, TES_ERR_WORLD, "%s is not a checkpoint", path);
-  PetscCall(PetscFree(sort));
+  PetscCall(TesH5ReadAttributeText(c->open, "/", "tessera", &found, &text));
+  ours = found && !strcmp(text, "checkpoint") ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscFree(text));
+  PetscCheck(ours, PETSC_COMM_SELF, TES_ERR_WORLD, "%s is not a checkpoint", path);
   PetscCall(TesH5ReadAttributeInt(c->open, "/", "format", &found, &format));
-  PetscCall(TesH5ReadText(c->open, "/provenance/version", &found, &version));
+  PetscCall(TesH5ReadText(c->open, "/provenance/version", &found, &text));
+  PetscCall(PetscStrncpy(version, text ? text : "?", sizeof version));
+  PetscCall(PetscFree(text));
   PetscCheck(format >= 1 && format <= TES_CHECKPOINT_FORMAT, PETSC_COMM_SELF, TES_ERR_WORLD,
              "%s has checkpoint format %lld, written by tessera %s; this program reads formats up to %d: use that version or a newer one", path, (long long)format,
-             version ? version : "?", TES_CHECKPOINT_FORMAT);
-  PetscCall(PetscFree(version));
+             version, TES_CHECKPOINT_FORMAT);
   PetscCall(TesH5ReadAttributeInt(c->open, "/", "step", &found, &c->step));
   PetscCheck(found, PETSC_COMM_SELF, TES_ERR_WORLD, "%s does not say its step", path);
   PetscCall(TesH5ReadAttributeInt(c->open, "/", "state_format", &found, &c->state_format));
@@ -269,9 +271,23 @@ static PetscErrorCode TryOpen(TesCheckpoints c, const char path[], PetscBool *ta
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(TesH5OpenRead(c->comm, path, &c->open));
-  ierr = ReadHeader(c, path);
-  PetscCall(TesAgree(c->comm, ierr));
+  ierr = TesAgree(c->comm, ReadHeader(c, path));
+  if (ierr) (void)TesH5Close(&c->open);
+  PetscCall(ierr);
   PetscCall(PetscStrallocpy(path, &c->open_path));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The newest that is whole, if any. */
+static PetscErrorCode TryAll(TesCheckpoints c, PetscInt64 n, const PetscInt64 steps[], PetscBool *found, char **faults)
+{
+  char path[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  for (PetscInt64 i = 0; i < n && !*found; i++) {
+    PetscCall(PetscSNPrintf(path, sizeof path, "%s/%06lld.h5", c->folder, (long long)steps[i]));
+    PetscCall(TryOpen(c, path, found, faults));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -279,7 +295,7 @@ PetscErrorCode TesCheckpointsOpen(TesCheckpoints c, PetscBool *found, const char
 {
   PetscInt64     n = 0, *steps = NULL;
   PetscErrorCode ierr  = PETSC_SUCCESS;
-  char          *faults = NULL, path[PETSC_MAX_PATH_LEN];
+  char          *faults = NULL;
 
   PetscFunctionBegin;
   *found = PETSC_FALSE;
@@ -290,11 +306,10 @@ PetscErrorCode TesCheckpointsOpen(TesCheckpoints c, PetscBool *found, const char
   PetscCallMPI(MPI_Bcast(&n, 1, MPIU_INT64, 0, c->comm));
   if (c->rank) PetscCall(PetscMalloc1((size_t)n, &steps));
   PetscCallMPI(MPI_Bcast(steps, (int)n, MPIU_INT64, 0, c->comm));
-  for (PetscInt64 i = 0; i < n && !*found; i++) {
-    PetscCall(PetscSNPrintf(path, sizeof path, "%s/%06lld.h5", c->folder, (long long)steps[i]));
-    PetscCall(TryOpen(c, path, found, &faults));
-  }
+  ierr = TryAll(c, n, steps, found, &faults);
   PetscCall(PetscFree(steps));
+  if (ierr) PetscCall(PetscFree(faults));
+  PetscCall(ierr);
   if (*found && faults[0]) {
     char line[64];
 

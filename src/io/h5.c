@@ -148,13 +148,15 @@ PetscErrorCode TesH5Shape(hid_t file, const char name[], PetscBool *found, TesTy
 {
   hid_t     dataset;
   PetscBool known, pairs;
+  char      path[PETSC_MAX_PATH_LEN] = "";
 
   PetscFunctionBegin;
   *found = IsDataset(file, name, &dataset);
   if (!*found) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(Describe(dataset, &known, type, &pairs, n_axes, shape));
   TesCallH5(H5Dclose(dataset));
-  PetscCheck(known, PETSC_COMM_SELF, TES_ERR_WORLD, "dataset %s is neither of numbers nor of at most %d axes", name, TES_MAX_AXES);
+  if (!known) (void)H5Fget_name(file, path, sizeof path);
+  PetscCheck(known, PETSC_COMM_SELF, TES_ERR_WORLD, "%s: dataset %s is neither of numbers nor of at most %d axes", path, name, TES_MAX_AXES);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -55,7 +55,7 @@ static PetscErrorCode CloseFiles(Files *f)
 static PetscErrorCode FindKind(const Files *f, const char path[], const TesProblemKind *const kinds[], const TesProblemKind **kind)
 {
   PetscBool found = PETSC_FALSE;
-  char     *name = NULL, known[512] = "";
+  char     *name = NULL, word[101], known[512] = "";
 
   PetscFunctionBegin;
   *kind = NULL;
@@ -65,8 +65,9 @@ static PetscErrorCode FindKind(const Files *f, const char path[], const TesProbl
     if (!strcmp(kinds[i]->name, name)) *kind = kinds[i];
     snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", kinds[i]->name);
   }
-  PetscCheck(*kind, PETSC_COMM_SELF, TES_ERR_WORLD, "%s is of the kind `%.100s`, which this program does not know (known: %s): draw it with the program that made it", path, name, known);
+  snprintf(word, sizeof word, "%s", name);
   PetscCall(PetscFree(name));
+  PetscCheck(*kind, PETSC_COMM_SELF, TES_ERR_WORLD, "%s is of the kind `%s`, which this program does not know (known: %s): draw it with the program that made it", path, word, known);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

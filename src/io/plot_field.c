@@ -208,31 +208,41 @@ static PetscErrorCode Line(TesPlotter *p, const TesPlotField *f, PetscInt compon
 }
 
 /* Every component is a picture of its own: name.png, or name_0.png... */
-PetscErrorCode TesPlotFigureOfField(TesPlotter *p, hid_t file, const TesFigure *figure, PetscBool *drawn, char names[], size_t size)
+static PetscErrorCode Components(TesPlotter *p, const TesPlotField *field, const TesFigure *figure, char names[], size_t size)
 {
   static PetscErrorCode (*const draw[])(TesPlotter *, const TesPlotField *, PetscInt, const TesFigure *) = {Line, Plane, Slices};
-  char        *path;
-  int          n;
-  TesPlotField field;
+
+  PetscFunctionBegin;
+  for (PetscInt c = 0; c < PetscMin(field->components, 4); c++) {
+    char name[TES_PLOT_TEXT];
+
+    if (field->components == 1) snprintf(name, sizeof name, "%s", figure->name);
+    else if (field->pairs) snprintf(name, sizeof name, "%s_%s", figure->name, c ? "im" : "re");
+    else snprintf(name, sizeof name, "%s_%d", figure->name, (int)c);
+    PetscCall(draw[field->dim - 1](p, field, c, figure));
+    PetscCall(TesPlotterEnd(p, name));
+    snprintf(names + strlen(names), size - strlen(names), "%s\n", name);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesPlotFigureOfField(TesPlotter *p, hid_t file, const TesFigure *figure, PetscBool *drawn, char names[], size_t size)
+{
+  char          *path;
+  int            n;
+  TesPlotField   field;
+  PetscErrorCode ierr;
 
   PetscFunctionBegin;
   names[0] = 0;
   *drawn   = PETSC_FALSE;
   PetscCall(TesPlotExpand(file, figure->y[0], 1, &n, &path));
   if (!n) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(TesPlotFieldOpen(file, path, &field));
-  for (PetscInt c = 0; c < PetscMin(field.components, 4); c++) {
-    char name[TES_PLOT_TEXT];
-
-    if (field.components == 1) snprintf(name, sizeof name, "%s", figure->name);
-    else if (field.pairs) snprintf(name, sizeof name, "%s_%s", figure->name, c ? "im" : "re");
-    else snprintf(name, sizeof name, "%s_%d", figure->name, (int)c);
-    PetscCall(draw[field.dim - 1](p, &field, c, figure));
-    PetscCall(TesPlotterEnd(p, name));
-    snprintf(names + strlen(names), size - strlen(names), "%s\n", name);
-  }
-  PetscCall(TesPlotFieldClose(&field));
+  ierr = TesPlotFieldOpen(file, path, &field);
+  if (!ierr) ierr = Components(p, &field, figure, names, size);
+  PetscCall(TesPlotFieldClose(&field)); /* works on one that could not be opened */
   PetscCall(PetscFree(path));
+  PetscCall(ierr);
   *drawn = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

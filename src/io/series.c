@@ -110,6 +110,7 @@ PetscErrorCode TesSeriesBeginRow(TesSeries s, PetscInt64 step, PetscBool snapsho
   PetscCall(TesFieldSetClear(&s->fields));
   s->snapshot_due = snapshot_due;
   s->open         = PETSC_TRUE;
+  s->afresh       = PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -171,6 +172,14 @@ PetscErrorCode TesSeriesTiming(TesSeries series, const char name[], const char u
 {
   PetscFunctionBegin;
   PetscCall(Put(series, TES_COLUMN_TIMING, name, unit, value));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesSeriesAfresh(TesSeries s)
+{
+  PetscFunctionBegin;
+  PetscCheck(s->open, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "the series is begun anew outside of a row");
+  s->afresh = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -237,6 +246,11 @@ PetscErrorCode TesSeriesEndRow(TesSeries s, const TesProvenance *provenance)
   PetscFunctionBegin;
   PetscCheck(s->open, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "no row of the series is open");
   s->open = PETSC_FALSE;
+  if (s->afresh) {
+    s->n_rows = 0;
+    PetscCall(TesFieldSetClear(&s->fields));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(ShareRow(s));
   if (s->fields.n) {
     PetscCall(TesSeriesWriteSnapshot(s, s->step[row], s->time[row], provenance));

@@ -191,18 +191,13 @@ PetscErrorCode TesFactorBeside(PetscInt rows, PetscInt columns, PetscInt extra, 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode TesNullSpace(PetscInt rows, PetscInt n, const PetscReal *e, PetscReal *z)
+/* The null space in Q of E' = Q R, with the caller's room: q [n][n], tau [rows], work [lwork] */
+static PetscErrorCode CompleteQ(PetscInt rows, PetscInt n, const PetscReal *e, PetscReal *z, TesBlasInt lwork, PetscReal *q, PetscReal *tau, PetscReal *work)
 {
-  TesBlasInt bn, br, lwork, info;
-  PetscReal *q, *tau, *work, smallest = PETSC_MAX_REAL, largest = 0;
+  TesBlasInt bn = (TesBlasInt)n, br = (TesBlasInt)rows, info;
+  PetscReal  smallest = PETSC_MAX_REAL, largest = 0;
 
   PetscFunctionBegin;
-  PetscCheck(rows >= 0 && rows < n, PETSC_COMM_SELF, PETSC_ERR_ARG_SIZ, "null space of %" PetscInt_FMT " x %" PetscInt_FMT " wants rows < columns", rows, n);
-  PetscCall(TesCheckFinite((PetscInt64)rows * n, e, "null space"));
-  PetscCall(PetscBLASIntCast(n, &bn));
-  PetscCall(PetscBLASIntCast(rows, &br));
-  lwork = 64 * bn; /* 64: the block size of LAPACK's QR, enough for its blocked code */
-  PetscCall(PetscMalloc3((size_t)n * n, &q, PetscMax(rows, 1), &tau, (size_t)lwork, &work));
   PetscCall(PetscArrayzero(q, (size_t)n * n));
   if (rows) { /* E in memory is E' (n x rows) for LAPACK: its complete Q, without the first `rows` columns */
     PetscCall(PetscArraycpy(q, e, (size_t)rows * n));
@@ -218,7 +213,24 @@ PetscErrorCode TesNullSpace(PetscInt rows, PetscInt n, const PetscReal *e, Petsc
   TesCallLapack(dorgqr, &bn, &bn, &br, q, &bn, tau, work, &lwork, &info);
   TesCheckInfo(info, "dorgqr");
   TesTransposeSmall(n - rows, n, q + (size_t)rows * n, z);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesNullSpace(PetscInt rows, PetscInt n, const PetscReal *e, PetscReal *z)
+{
+  TesBlasInt     bn, lwork;
+  PetscReal     *q, *tau, *work;
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  PetscCheck(rows >= 0 && rows < n, PETSC_COMM_SELF, PETSC_ERR_ARG_SIZ, "null space of %" PetscInt_FMT " x %" PetscInt_FMT " wants rows < columns", rows, n);
+  PetscCall(TesCheckFinite((PetscInt64)rows * n, e, "null space"));
+  PetscCall(PetscBLASIntCast(n, &bn));
+  lwork = 64 * bn; /* 64: the block size of LAPACK's QR, enough for its blocked code */
+  PetscCall(PetscMalloc3((size_t)n * n, &q, PetscMax(rows, 1), &tau, (size_t)lwork, &work));
+  ierr = CompleteQ(rows, n, e, z, lwork, q, tau, work);
   PetscCall(PetscFree3(q, tau, work));
+  PetscCall(ierr);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -241,10 +253,10 @@ PetscErrorCode TesLUSolve(PetscInt n, PetscInt n_rhs, const PetscReal *a, PetscR
   /* equilibration by powers of the radix, LU with partial pivoting, iterative refinement; "T" because memory holds A' */
   TesCallLapack(dgesvx, "E", "T", &bn, &br, copy, &bn, factor, &bn, pivot, &equed, scale, scale + n, rhs, &bn, x, &bn, &rcond, error,
                                              error + n_rhs, work, iwork, &info);
-  PetscCheck(info >= 0, PETSC_COMM_SELF, PETSC_ERR_LIB, "dgesvx: argument %d is illegal", -(int)info);
-  PetscCheck(info == 0, PETSC_COMM_SELF, TES_ERR_NUMBERS, "linear system of %" PetscInt_FMT " unknowns is singular to working precision (1/cond = %g)", n, (double)rcond);
-  TesTransposeSmall(n_rhs, n, x, b);
+  if (info == 0) TesTransposeSmall(n_rhs, n, x, b);
   PetscCall(PetscFree4(copy, factor, rhs, x));
   PetscCall(PetscFree5(scale, work, error, pivot, iwork));
+  PetscCheck(info >= 0, PETSC_COMM_SELF, PETSC_ERR_LIB, "dgesvx: argument %d is illegal", -(int)info);
+  PetscCheck(info == 0, PETSC_COMM_SELF, TES_ERR_NUMBERS, "linear system of %" PetscInt_FMT " unknowns is singular to working precision (1/cond = %g)", n, (double)rcond);
   PetscFunctionReturn(PETSC_SUCCESS);
 }

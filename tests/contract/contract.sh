@@ -31,6 +31,8 @@ reference() { want 0 "uninterrupted run" tessera "${1:-2}" whole; }
 steps_of() { cut -d' ' -f2 < "$1/status"; }
 newest() { ls "$1"/checkpoint/*.h5 | sort | tail -n 1; }
 # a run cut at half of its steps, with at least two checkpoints
+# begin FOLDER [options]: 2 ranks in the background; `mpirun` is the process itself, so that no other run is ever meant by a signal
+begin() { local to=$1; shift; mpirun -n 2 --mca odls_base_sigkill_timeout "${GRACE:-1}" "$program" run "$deck" --output "$to" --quiet "$@" 2>>"$work/$to.err" & mpirun=$!; }
 half() { want 75 "run stopped by run.steps" tessera "$1" "$2" --set "run.steps=$(($(steps_of whole) / 2))" --set checkpoint.every_steps=1 --set checkpoint.keep=3; status_is "$2" stopped; }
 
 case_ranks() {
@@ -82,10 +84,10 @@ case_kill_verify() { kill_at ckpt.verify 0 1; }
 case_kill_rename() { kill_at ckpt.rename 0 2; }
 case_kill_step() { kill_at step 1 2; }
 signal_once() {
-    TES_FAULT="pause@step,count=0" GRACE=6 tessera 2 "cut$1" & local job=$!
+    TES_FAULT="pause@step,count=0" GRACE=3 begin "cut$1"
     for _ in $(seq 200); do [ -e "cut$1/status" ] && [ "$(steps_of "cut$1")" -ge 0 ] 2>/dev/null && break; sleep 0.05; done
     sleep 0.7
-    pkill -"$1" -f "^mpirun.*--output cut$1 " ; wait $job; local got=$?
+    kill -"$1" $mpirun; wait $mpirun; local got=$?
     status_is "cut$1" stopped
     case $1 in USR1) [ $got = 75 ] || fail "exit $got after $1, wanted 75" ;; esac
     want 0 "restart after $1" tessera 2 "cut$1" --restart; same whole "cut$1"
@@ -93,10 +95,10 @@ signal_once() {
 case_signals() { reference 2; for s in USR1 TERM INT; do signal_once $s; done; }
 case_second_signal() { # the first wish is to finish the step; a second one two seconds later ends at once and harms nothing
     reference 2
-    TES_FAULT="sleep@step,step=2,rank=0" tessera 2 cut --set checkpoint.every_steps=1 & local job=$!
+    TES_FAULT="sleep@step,step=2,rank=0" begin cut --set checkpoint.every_steps=1
     for _ in $(seq 200); do [ -e cut/checkpoint ] && ls cut/checkpoint/*.h5 >/dev/null 2>&1 && break; sleep 0.05; done
-    pkill -USR1 -f "^mpirun.*--output cut "; sleep 3.2; pkill -USR1 -f "^mpirun.*--output cut "
-    local t0=$SECONDS; wait $job; [ $((SECONDS - t0)) -le 10 ] || fail "took $((SECONDS - t0)) s to end"
+    kill -USR1 $mpirun; sleep 3.2; kill -USR1 $mpirun
+    local t0=$SECONDS; wait $mpirun; [ $((SECONDS - t0)) -le 10 ] || fail "took $((SECONDS - t0)) s to end"
     want 0 "restart" tessera 2 cut --restart; same whole cut
 }
 case_wall_time() {
@@ -160,10 +162,10 @@ case_unwritable() {
     ranks 2 "$program" run "$deck" --output "$target" --quiet 2>err; [ $? = 3 ] || fail "a folder that cannot be made: wanted 3: $(cat err)"
 }
 case_locked() {
-    TES_FAULT="sleep@step,step=2" tessera 1 busy & local job=$!
+    TES_FAULT="sleep@step,step=2" begin busy
     for _ in $(seq 200); do [ -e busy/status ] && break; sleep 0.05; done
     want 3 "a second run in the same folder" tessera 1 busy --restart; says busy.err "another run"
-    pkill -KILL -f "run .*--output busy "; wait $job 2>/dev/null
+    kill -KILL $(pgrep -P $mpirun) $mpirun 2>/dev/null; wait $mpirun 2>/dev/null
     want 0 "a stale lock bars nobody" tessera 1 busy --restart
 }
 case_petsc_option() {

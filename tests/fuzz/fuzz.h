@@ -22,10 +22,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* no error: whatever the bytes are, it is a complaint or a value */
 #define FUZZ_CALL(call) FUZZ_CHECK(!(call), "%s", TesErrorMessage())
 
-/* toy.c: a kind that has a key of every type, and what must hold of a deck that was read */
-extern const TesKey            fuzz_toy_keys[];
-extern const char *const       fuzz_kinds[];
-typedef struct { _Alignas(16) char memory[2048]; } FuzzTarget; /* large enough for the struct of any table here */
-
-/* Read a deck (its kind and all its tables) and check what must hold of complaints or, where there are none, of the resolved deck; NULL: no kind. */
+/* toy.c: read a deck (its kind, all its tables) and check what must hold of complaints or, where there are none, of the resolved deck; data: the deck's text */
 void FuzzReadDeck(TesDeck deck, const uint8_t *data, size_t size);

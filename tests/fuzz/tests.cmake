@@ -5,7 +5,7 @@ list(APPEND TES_FUZZ_DECK_CORPUS ${TES_FUZZ_SHIPPED})
 
 function(tes_fuzz name)
   add_executable(fuzz_${name} fuzz/fuzz_${name}.c fuzz/start.c)
-  target_link_libraries(fuzz_${name} PRIVATE tes_gp_pde tes_driver tes_io tes_deck tes_core)
+  target_link_libraries(fuzz_${name} PRIVATE $<TARGET_PROPERTY:tes_problems,INTERFACE_LINK_LIBRARIES> tes_driver tes_io tes_deck tes_core) # kinds call the driver
   if(NOT name STREQUAL "expr" AND NOT name STREQUAL "file")
     target_sources(fuzz_${name} PRIVATE fuzz/toy.c)
   endif()

@@ -1,4 +1,4 @@
-/* A kind with a key of every type, the tables of the real ones beside it, and what must hold of every deck:
+/* A kind with a key of every type, the real ones beside it, and what must hold of every deck:
 
    - each complaint begins with a place inside the text, or with the --set that it is about;
    - a deck without complaints has a resolved form, which reads back without complaints to the same resolved form and does not differ from itself. */
@@ -47,7 +47,7 @@ static const TesKey term_keys[] = {
   TES_KEYS_END,
 };
 
-const TesKey fuzz_toy_keys[] = {
+static const TesKey toy_keys[] = {
   TES_INT(Toy, sites, .fallback = "8", .range = TES_BETWEEN(2, 1 << 20), .help = "a whole number"),
   TES_INT64(Toy, samples, .fallback = "1_000_000_000_000", .help = "a long whole number"),
   TES_REAL(Toy, dt, .fallback = "1e-3", .range = TES_ABOVE(0), .unit = "s", .help = "a number"),
@@ -73,28 +73,37 @@ const TesKey fuzz_toy_keys[] = {
   TES_KEYS_END,
 };
 
-extern const TesProblemKind TesProblemGpPde;
-const char *const           fuzz_kinds[] = {"toy", "gp_pde", NULL};
+#include "../../src/problems/problem_list.h"
 
-typedef struct {
-  RunOptions options;
-  FuzzTarget kind;
-} Targets;
+#define DECLARE(Kind) extern const TesProblemKind TesProblem##Kind;
+#define ENTRY(Kind)   &TesProblem##Kind,
+TES_PROBLEM_LIST(DECLARE)
 
+static const TesProblemKind        toy     = {.name = "toy", .keys = toy_keys, .ctx_size = sizeof(Toy)};
+static const TesProblemKind *const kinds[] = {&toy, TES_PROBLEM_LIST(ENTRY) NULL};
+
+/* The structs that are filled point into the deck; nobody looks at them afterwards. */
 static void Read(TesDeck deck, PetscInt *n, const char **said)
 {
-  static Targets target; /* the members point into the deck; nobody looks at them afterwards */
-  const char    *kind;
+  static RunOptions options;
+  static char      *target[64];
+  const char       *names[64] = {NULL}, *kind;
 
-  memset(&target, 0, sizeof target);
-  FUZZ_CALL(TesDeckKind(deck, fuzz_kinds, &kind));
-  if (kind) {
-    const TesKeyTable tables[] = {
-      {run_option_keys, &target.options},
-      {strcmp(kind, "toy") ? TesProblemGpPde.keys : fuzz_toy_keys, &target.kind}
-    };
+  for (int k = 0; kinds[k]; k++) names[k] = kinds[k]->name;
+  FUZZ_CALL(TesDeckKind(deck, names, &kind));
+  for (int k = 0; kinds[k] && kind; k++) {
+    if (strcmp(kinds[k]->name, kind)) continue;
+    if (!target[k]) target[k] = malloc(kinds[k]->ctx_size);
+    memset(&options, 0, sizeof options);
+    memset(target[k], 0, kinds[k]->ctx_size);
+    {
+      const TesKeyTable tables[] = {
+        {run_option_keys, &options },
+        {kinds[k]->keys,  target[k]}
+      };
 
-    FUZZ_CALL(TesDeckRead(deck, 2, tables));
+      FUZZ_CALL(TesDeckRead(deck, 2, tables));
+    }
   }
   FUZZ_CALL(TesDeckComplaints(deck, n, said));
   FUZZ_CHECK(*n || kind, "no kind and no complaint");

@@ -1,4 +1,8 @@
 /* Decks: values, messages with their places, the resolved deck, restart rules, hostile input. */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <tessera/deck.h>
 #include <tessera/test.h>
 
@@ -265,7 +269,59 @@ static PetscErrorCode TablesAreInOrderAndDescribeThemselves(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A locale with a decimal comma: the machine's, or one made for the test. */
+static PetscBool CommaLocale(void)
+{
+  char folder[512], command[1024];
+  int  rank, made = 1;
+
+  if (setlocale(LC_ALL, "de_DE.UTF-8")) return PETSC_TRUE;
+  if (TesTestFolder(folder, sizeof folder)) return PETSC_FALSE;
+  MPI_Comm_rank(PETSC_COMM_WORLD, &rank);
+  snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' >/dev/null 2>&1", folder);
+  if (!rank) made = system(command) == 0;
+  MPI_Bcast(&made, 1, MPI_INT, 0, PETSC_COMM_WORLD);
+  if (!made) return PETSC_FALSE;
+  setenv("LOCPATH", folder, 1);
+  return setlocale(LC_ALL, "de_DE.UTF-8") ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscErrorCode NumbersAreTheSameInEveryLocale(void)
+{
+  static const char text[] = "problem: toy\nsites: 4\ndt: 0.125\nsolver: {rtol: 2.5e-7}\n";
+  Toy               toy;
+  TesDeck           deck;
+  PetscInt          n, column = -1;
+  const char       *said, *resolved;
+  char              message[256], comma[8];
+  TesExpr           expr;
+  const PetscReal   at[1] = {2};
+
+  PetscFunctionBegin;
+  if (!CommaLocale()) {
+    printf("# no locale with a decimal comma here: not tried\n");
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  snprintf(comma, sizeof comma, "%.1f", 0.5);
+  TES_CHECK_TEXT(comma, "0,5"); /* the locale is on */
+  PetscCall(Read(text, strlen(text), NULL, &toy, &deck, &n, &said));
+  TES_CHECK_TEXT(said, "");
+  TES_CHECK_NEAR(toy.dt, 0.125, 0);
+  TES_CHECK_NEAR(toy.solver.rtol, 2.5e-7, 0);
+  PetscCall(TesDeckResolved(deck, &resolved));
+  TES_CHECK_CONTAINS(resolved, "dt: 0.125\n");
+  PetscCall(TesDeckDestroy(&deck));
+  PetscCall(TesExprParse("0.25*x + 1e-3", "x", &expr, &column, message, sizeof message));
+  TES_CHECK(expr != NULL);
+  TES_CHECK_NEAR(TesExprEvaluate(expr, at), 0.501, 0);
+  TES_CHECK_TEXT(TesExprText(expr), "0.25*x + 0.001");
+  PetscCall(TesExprDestroy(&expr));
+  setlocale(LC_ALL, "C");
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static const TesTest tests[] = {TES_TEST(ValuesArriveInTheStruct), TES_TEST(MistakesAreSaidWithPlaceAndNearestName), TES_TEST(AllMistakesAreSaidAtOnceInOrder),
                                 TES_TEST(HostileTextIsRefusedQuickly), TES_TEST(SetOverridesAndNamesItself), TES_TEST(ResolvedDeckReadsBackTheSame),
-                                TES_TEST(RestartAllowsOnlyWhatTheTableAllows), TES_TEST(TablesAreInOrderAndDescribeThemselves), TES_TESTS_END};
+                                TES_TEST(RestartAllowsOnlyWhatTheTableAllows), TES_TEST(TablesAreInOrderAndDescribeThemselves),
+                                TES_TEST(NumbersAreTheSameInEveryLocale), TES_TESTS_END};
 TES_TEST_MAIN(tests)

@@ -45,7 +45,7 @@ static const TesKey keys[] = {
   TES_SECTION("boundary", .help = "what is prescribed on the sides"),
   TES_ENUMS(GpPde, boundary.kind, .fallback = "[auto]", .min_items = 1, .max_items = 6, .choices = gp_boundary_names,
             .help = "one word, one per dimension, or one per side (x lower, x upper, ...). auto: dirichlet, for evolution equations initial_inflow (initial values, values where a flow enters, dirichlet "
-                    "elsewhere in space); neumann: outward derivative; robin: see there; periodic; full: dirichlet on all sides, those of time included (reference only)"),
+                    "elsewhere in space); neumann: outward derivative; robin: see there; periodic"),
   TES_REALS(GpPde, boundary.robin, .fallback = "[1.0, 0.5]", .min_items = 2, .max_items = 2, .help = "a and b of robin sides: a u + b du/dn = g"),
   TES_ENUM(GpPde, boundary.from, .fallback = "manufactured", .choices = gp_data_names, .help = "where the values come from"),
   TES_EXPRS(GpPde, boundary.expression, .min_items = 1, .max_items = 6, .variables = "x y z t", .when = "boundary.from=expression",
@@ -124,6 +124,8 @@ const TesFigure gp_figures[] = {
    .x_label = "angular frequency omega (rad per length)", .y_label = "weight (largest 1)", .log_y = PETSC_TRUE},
   {.name = "attempts", .sort = TES_FIGURE_POINTS, .title = "error bound of every attempt", .file = "result", .x = "attempts/number", .y = {"attempts/bound"}, .x_label = "attempt",
    .y_label = "relative error bound", .log_y = PETSC_TRUE},
+  {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "error bound in the course of the run", .file = "series", .x = "/step", .y = {"/observables/error_bound", "/observables/best_error_bound"},
+   .legend = {"of the last attempt", "best so far"}, .x_label = "step", .y_label = "relative error bound", .log_y = PETSC_TRUE},
   {.name = "newton", .sort = TES_FIGURE_POINTS, .title = "Newton's method: relative update per iteration, all attempts", .file = "result", .x = "newton/iteration", .y = {"newton/update"},
    .x_label = "iteration", .y_label = "|dG| / |G|", .log_y = PETSC_TRUE},
   {.name = "inverse_k2", .sort = TES_FIGURE_POINTS, .title = "coefficient k2 after each step", .file = "result", .x = "inverse/step", .y = {"inverse/k2"}, .errors = {"inverse/k2_sd"},

@@ -16,6 +16,7 @@
 #define GP_UNIT         8     /* rows of the slowest dimension per unit, in 2-D and 3-D */
 #define GP_UNIT_1D      32    /* points per unit in 1-D */
 #define GP_NO_BOUND     1e300 /* bound of an attempt that did not converge: finite, so that a state holding it is sound */
+#define GP_SHOWN_BOUND  1e6   /* what is shown of larger ones, so that pictures keep their scale */
 
 typedef struct _GpPde GpPde;
 

@@ -214,6 +214,7 @@ PetscErrorCode GpIdentifyStep(GpPde *gp, PetscInt d, PetscInt extension, PetscBo
   guard               = PetscMax(GUARD, 3 * work->noise * PetscSqrtReal((PetscReal)work->n_rhs)); /* relative to all columns, whose rms is 1 together */
   if (work->n_bins > gp->spectrum.max_candidates) { /* broadband: evidence on so many columns is slow, and useless */
     *done = *tripped = PETSC_TRUE;
+    PetscCall(GpSpectrumReset(&gp->spectra[d]));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (work->n_bins && !work->psi) PetscCall(MakeDictionary(gp, d, extension, work));

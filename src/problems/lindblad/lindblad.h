@@ -18,7 +18,7 @@ typedef struct {
   LbTerm  *term;      /* coefficients include 1/n of a mean */
   PetscInt n_sites;   /* entropy: sites of the subsystem */
   int     *site;
-  PetscBool complex;  /* two columns, _re and _im */
+  PetscBool two_parts;/* two columns, _re and _im */
 } LbObservable;
 
 typedef struct {
@@ -56,8 +56,10 @@ typedef struct {
   LbVec         x;
   LbFunctional *functional;  /* per observable */
   PetscReal    *values;      /* [n_columns] the last measured */
-  PetscReal     trace, purity;
+  PetscReal     trace, purity, smallest, top_population; /* of the last measurement */
 } LbDensity;
+
+PetscErrorCode LbStateNamed(TesProblem problem, LbDensity *density, const LbModel *model, const LbModelDeck *deck); /* what `initial` says; Collective on the world */
 
 struct Lindblad {
   LbModelDeck model_deck; /* first: its keys are those of the deck */
@@ -66,6 +68,21 @@ struct Lindblad {
     PetscReal start, end, output_every;
   } time;
   LbIntegratorDeck integrator;
+  struct {
+    int        method, check_unique; /* words of the deck */
+    PetscReal  rtol;
+    PetscInt64 max_applications;
+  } steady;
+
+  struct {
+    PetscReal  error;
+    PetscInt64 max;
+  } until;
+  struct {
+    TesIntOr  block, members;
+    PetscBool share;
+    PetscReal splitting_error;
+  } trajectories;
 
   PetscBool       ready; /* the model is sound */
   LbModel         model;
@@ -74,10 +91,10 @@ struct Lindblad {
   LbDensity       density;
   LbIntegrator    integrate;
   PetscReal       now;
-  PetscInt64      rows_done; /* rows of the series that were measured */
-  PetscReal       top_population;
-  char           *history;
-  PetscReal       figures[16];
+  PetscBool       warned;
+  PetscReal       integrator_state[2]; /* step, largest error: known to idle ranks too */
+  void           *task_data;           /* of the task in hand */
+  PetscInt64      counts[3];           /* steps accepted and rejected, applications */
 };
 
 PetscErrorCode LbDensityCheck(TesProblem problem, Lindblad *c, PetscBool *good);
@@ -86,7 +103,8 @@ PetscErrorCode LbDensityDestroy(Lindblad *c);
 PetscErrorCode LbDensityState(Lindblad *c, const char name[], LbVec *x, TesState state); /* a vector as an item of the state */
 PetscErrorCode LbDensityMeasure(Lindblad *c, const LbVec *x, PetscReal t);               /* all observables; Collective on the world */
 PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
+PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
-extern const LbSolver lb_density_evolve;
+extern const LbSolver lb_density_evolve, lb_density_steady, lb_trajectories_evolve;
 extern const TesKey   lb_keys[];

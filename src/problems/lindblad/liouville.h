@@ -65,6 +65,7 @@ PetscErrorCode LbVecCopy(const LbSpace *space, const LbVec *x, LbVec *y);
 PetscErrorCode LbCombine(const LbSpace *space, int m, const double c[], const LbVec *const v[], LbVec *y); /* y = sum c v; y may be one of v */
 PetscErrorCode LbMaxCombine(const LbSpace *space, int m, const double c[], const LbVec *const v[], PetscReal *max); /* max |sum c v|; Collective */
 PetscErrorCode LbDot(const LbSpace *space, const LbVec *x, const LbVec *y, PetscReal *dot); /* ordered: same bits on any rank count; Collective */
+PetscErrorCode LbDots(const LbSpace *space, int m, const LbVec *const v[], const LbVec *w, PetscReal dot[]); /* <v[k], w>, ordered, one pass over w; Collective */
 PetscErrorCode LbFence(const LbSpace *space); /* what others wrote can be read; Collective */
 
 /* ---- functionals: observables as a few entries of the vector ---- */
@@ -87,10 +88,10 @@ PetscErrorCode LbFunctionalDestroy(LbFunctional *f);
 PetscErrorCode LbStateProduct(const LbSpace *space, const LbModel *model, const LbComplex *const rho[], LbVec *x); /* tensor product of local matrices [d][d] */
 PetscErrorCode LbStateFromMatrix(const LbSpace *space, const LbModel *model, const LbComplex *rho, LbVec *x);      /* Hermitian [n][n], the same on every rank */
 PetscErrorCode LbStateMatrix(const LbSpace *space, const LbModel *model, const LbVec *x, int k, const int site[], LbComplex *rho); /* reduced matrix of some sites; Collective */
-PetscErrorCode LbStateNamed(TesProblem problem, const LbSpace *space, const LbModel *model, const LbModelDeck *deck, LbVec *x);    /* what `initial` of the deck says; Collective */
 PetscErrorCode LbStateProductOperator(const LbSpace *space, const LbModel *model, const LbProduct *p, LbComplex c, const LbVec *x, LbVec *re, LbVec *im); /* c P rho in two vectors */
 PetscErrorCode LbStateSandwich(const LbSpace *space, const LbModel *model, const LbProduct *p, const LbVec *x, LbVec *y);          /* P rho P+ */
 PetscErrorCode LbPurity(const LbSpace *space, const LbVec *x, PetscReal *purity);
 PetscErrorCode LbTrace(const LbSpace *space, const LbVec *x, PetscReal *trace);
+PetscErrorCode LbHermitianEigen(int n, const LbComplex *matrix, PetscReal *lambda, PetscReal *re, PetscReal *im); /* columns of re + i im are eigenvectors; im NULL for a real matrix */
 PetscErrorCode LbEigenvalues(int n, const LbComplex *matrix, PetscReal *lambda); /* of a Hermitian matrix, ascending */
 PetscErrorCode LbEntropy(int n, const LbComplex *rho, PetscReal *entropy, PetscReal *smallest);

@@ -29,6 +29,12 @@ PetscErrorCode MgnoDataRecipe(TesProblem problem, char **recipe)
     break;
   default: break;
   }
+  if (m->c_in == 2) {
+    size_t used;
+
+    PetscCall(PetscStrlen(numbers, &used));
+    PetscCall(PetscSNPrintf(numbers + used, sizeof(numbers) - used, " random sources alpha %.17g tau %.17g", (double)m->data.source_field.alpha, (double)m->data.source_field.tau));
+  }
   PetscCall(TesFormat(recipe, "generator 1; family %s; n %" PetscInt_FMT " %" PetscInt_FMT " %" PetscInt_FMT "; layout %s; samples %" PetscInt64_FMT "; seed %" PetscInt64_FMT "; rtol %g; %s", m->family->name, m->n[0], m->n[1],
                       m->n[2], mgno_layout_names[m->grid.layout], m->samples, m->data_seed, (double)m->data.solver.rtol, numbers));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -1,0 +1,258 @@
+/* lindblad: open quantum systems, from a model of sites, Hamiltonian terms and jumps to observables.
+
+     d rho/dt = -i [H(t), rho] + sum_k g_k(t) (J_k rho J_k+ - 1/2 {J_k+ J_k, rho})
+
+   The deck becomes a model (model.c); a solver and a task, each a row of a table, do the rest: the exact density matrix as a real vector (density.c, liouville.c), matrix-free, its ranks sharing memory. */
+#include <string.h>
+#include "lindblad.h"
+
+static const char *const solver_names[]  = {"density", "trajectories", NULL};
+static const char *const task_names[]    = {"evolve", "steady", NULL};
+static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
+static const char *const unique_names[]  = {"auto", "true", "false", NULL};
+static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
+static const char *const automatic[]     = {"auto", NULL};
+static const char *const booleans[]      = {"false", "true", NULL};
+static const char *const observe_names[] = {"auto", "expectation", "purity", "entropy", "energy", "trace", "current", "population", NULL};
+static const char *const reduce_names[]  = {"mean", "sum", "each", NULL};
+
+#define TIME_KEYS(Item) \
+  TES_SECTION("time", .help = "factor f(t) of this entry"), \
+  TES_ENUM(Item, time.kind, .fallback = "constant", .choices = lb_time_names, .help = "constant: 1; sin: offset + amp sin(omega t + phase); ramp: linear; pulse: offset + amp exp(-((t - center)/width)^2/2); table; expression"), \
+  TES_REAL(Item, time.offset, .fallback = "0", .when = "time.kind=sin|pulse", .help = "constant part"), \
+  TES_REAL(Item, time.amp, .fallback = "1", .when = "time.kind=sin|pulse", .help = "amplitude"), \
+  TES_REAL(Item, time.omega, .fallback = "1", .unit = "energy", .when = "time.kind=sin", .help = "angular frequency"), \
+  TES_REAL(Item, time.phase, .fallback = "0", .unit = "rad", .when = "time.kind=sin", .help = "phase"), \
+  TES_REAL(Item, time.start, .fallback = "0", .unit = "1/energy", .when = "time.kind=ramp", .help = "before this time the factor is `from`"), \
+  TES_REAL(Item, time.end, .fallback = "1", .unit = "1/energy", .when = "time.kind=ramp", .help = "after this time the factor is `to`"), \
+  TES_REAL(Item, time.from, .fallback = "0", .when = "time.kind=ramp", .help = "factor before the ramp"), \
+  TES_REAL(Item, time.to, .fallback = "1", .when = "time.kind=ramp", .help = "factor after the ramp"), \
+  TES_REAL(Item, time.center, .fallback = "0", .unit = "1/energy", .when = "time.kind=pulse", .help = "time of the maximum"), \
+  TES_REAL(Item, time.width, .fallback = "1", .range = TES_ABOVE(0), .unit = "1/energy", .when = "time.kind=pulse", .help = "standard deviation"), \
+  TES_FILE(Item, time.file, .when = "time.kind=table", .help = "CSV with columns t, f, or HDF5; linear between the rows"), \
+  TES_STRING(Item, time.dataset, .fallback = "/table", .when = "time.kind=table", .help = "dataset [n][2] of an HDF5 file"), \
+  TES_EXPR(Item, time.expression, .variables = "t", .when = "time.kind=expression", .help = "f as an expression in t")
+
+static const TesKey site_keys[] = {
+  TES_INT(LbSiteItem, count, .fallback = "1", .range = TES_BETWEEN(1, 1000), .help = "sites of this group"),
+  TES_INT(LbSiteItem, dim, .fallback = "2", .range = TES_BETWEEN(2, 4096), .help = "dimension of a site: 2 a spin, d a boson with d levels or a d-level atom"),
+  TES_KEYS_END,
+};
+
+static const TesKey hamiltonian_keys[] = {
+  TES_STRINGS(LbHamiltonianItem, ops, .min_items = 1, .max_items = LB_FACTORS, .help = "operators of the product, one per site: I X Y Z Sp Sm a ad n E:i,j, your own, products as ad*a"),
+  TES_NODE(LbHamiltonianItem, on, .optional = PETSC_TRUE, .help = "sites | bonds | pairs | list of places ([0, 3], [[0, 1], [2, 3]]); default: sites for one operator, bonds for two"),
+  TES_REALS(LbHamiltonianItem, coeff, .fallback = "1", .min_items = 1, .max_items = 2, .unit = "energy", .help = "coefficient, or [re, im]"),
+  TES_REALS(LbHamiltonianItem, coeffs, .optional = PETSC_TRUE, .min_items = 1, .unit = "1", .help = "further factor of each place (disorder)"),
+  TES_BOOL(LbHamiltonianItem, hc, .fallback = "false", .help = "add the Hermitian conjugate"),
+  TES_SECTION("range", .help = "coupling of pairs i < j"),
+  TES_REAL(LbHamiltonianItem, range.power, .fallback = "0", .help = "coefficient divided by |i - j|^power (on: pairs)"),
+  TIME_KEYS(LbHamiltonianItem),
+  TES_KEYS_END,
+};
+
+static const TesKey sum_keys[] = {
+  TES_STRINGS(LbSumItem, ops, .min_items = 1, .max_items = LB_FACTORS, .help = "operators of the product"),
+  TES_NODE(LbSumItem, on, .optional = PETSC_TRUE, .help = "places as in `hamiltonian`"),
+  TES_REALS(LbSumItem, coeff, .fallback = "1", .min_items = 1, .max_items = 2, .help = "coefficient, or [re, im]"),
+  TES_REALS(LbSumItem, coeffs, .optional = PETSC_TRUE, .min_items = 1, .help = "further factor of each place"),
+  TES_KEYS_END,
+};
+
+static const TesKey jump_keys[] = {
+  TES_STRINGS(LbJumpItem, ops, .optional = PETSC_TRUE, .min_items = 1, .max_items = LB_FACTORS, .help = "one jump operator per place: the product of these"),
+  TES_NODE(LbJumpItem, on, .optional = PETSC_TRUE, .help = "places as in `hamiltonian`"),
+  TES_ITEMS(LbJumpItem, sum, LbSumItem, sum_keys, .optional = PETSC_TRUE, .help = "one collective jump operator: the sum over all places of all parts"),
+  TES_REALS(LbJumpItem, rate, .min_items = 1, .range = TES_AT_LEAST(0), .unit = "energy", .help = "rate g of g (J rho J+ - {J+ J, rho}/2); one, or one per place"),
+  TIME_KEYS(LbJumpItem),
+  TES_KEYS_END,
+};
+
+static const TesKey observable_keys[] = {
+  TES_STRING(LbObservableItem, name, .help = "column of the series; purity, entropy, energy, trace, current, population need no more"),
+  TES_ENUM(LbObservableItem, kind, .fallback = "auto", .choices = observe_names, .help = "what is measured; auto: an expectation value, or what the name says if there are no operators"),
+  TES_STRINGS(LbObservableItem, ops, .optional = PETSC_TRUE, .min_items = 1, .max_items = LB_FACTORS, .help = "operators of the product"),
+  TES_NODE(LbObservableItem, on, .optional = PETSC_TRUE, .help = "places as in `hamiltonian`"),
+  TES_ITEMS(LbObservableItem, sum, LbSumItem, sum_keys, .optional = PETSC_TRUE, .help = "sum of several products, each on the same number of places"),
+  TES_REALS(LbObservableItem, coeff, .fallback = "1", .min_items = 1, .max_items = 2, .help = "factor, or [re, im]"),
+  TES_ENUM(LbObservableItem, reduce, .fallback = "mean", .choices = reduce_names, .help = "over the places: mean, sum, or each (NAME_0, NAME_1, ...)"),
+  TES_INTS(LbObservableItem, subsystem, .optional = PETSC_TRUE, .min_items = 1, .help = "entropy: the sites; default all"),
+  TES_KEYS_END,
+};
+
+const TesKey lb_keys[] = {
+  TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix; trajectories: means over random state vectors, with errors"),
+  TES_ENUM(Lindblad, task, .fallback = "evolve", .choices = task_names, .help = "evolve: observables against time; steady: the steady state"),
+  TES_SECTION("system", .help = "what there is"),
+  TES_ITEMS(LbModelDeck, system.sites, LbSiteItem, site_keys, .min_items = 1, .help = "groups of sites, numbered on from 0"),
+  TES_SECTION("system.lattice", .help = "which sites are bonds"),
+  TES_ENUM(LbModelDeck, system.lattice.kind, .fallback = "none", .choices = lattice_names, .help = "chain, square (site = column + columns row), graph (edges), or none"),
+  TES_INTS(LbModelDeck, system.lattice.size, .optional = PETSC_TRUE, .min_items = 1, .max_items = 2, .range = TES_BETWEEN(1, 1000), .help = "[length] of a chain (default: all sites), [columns, rows] of a square lattice"),
+  TES_ENUMS(LbModelDeck, system.lattice.periodic, .fallback = "[false]", .min_items = 1, .max_items = 2, .choices = booleans, .help = "closed along each direction? One value for all, or one each"),
+  TES_NODE(LbModelDeck, system.lattice.edges, .optional = PETSC_TRUE, .help = "graph: [[i, j], ...]"),
+  TES_MAP(LbModelDeck, operators, .optional = PETSC_TRUE, .help = "your own matrices: NAME: {dim: d, matrix: [[...], ...]}, entries numbers or [re, im]"),
+  TES_ITEMS(LbModelDeck, hamiltonian, LbHamiltonianItem, hamiltonian_keys, .fallback = "[]", .help = "terms of H"),
+  TES_ITEMS(LbModelDeck, jumps, LbJumpItem, jump_keys, .fallback = "[]", .help = "jump operators"),
+  TES_SECTION("initial", .help = "the state to begin with: product, checkpoint, thermal or mixed; default up, fock:0"),
+  TES_STRINGS(LbModelDeck, initial.product, .optional = PETSC_TRUE, .min_items = 1, .help = "up | down | + | - | r | l | fock:k | coherent:re,im; one for all sites or one each"),
+  TES_FILE(LbModelDeck, initial.checkpoint, .optional = PETSC_TRUE, .help = "checkpoint of another run of the density solver on a system of the same sites"),
+  TES_REAL(LbModelDeck, initial.thermal, .optional = PETSC_TRUE, .unit = "1/energy", .help = "inverse temperature: exp(-beta H) / Z"),
+  TES_BOOL(LbModelDeck, initial.mixed, .fallback = "false", .help = "the maximally mixed state"),
+  TES_SECTION("time", .help = "from when to when"),
+  TES_REAL(Lindblad, time.start, .fallback = "0", .unit = "1/energy", .help = "time of the initial state"),
+  TES_REAL(Lindblad, time.end, .fallback = "1", .unit = "1/energy", .restart_may_change = PETSC_TRUE, .help = "when to end"),
+  TES_REAL(Lindblad, time.output_every, .fallback = "0.1", .unit = "1/energy", .help = "time between two rows of the series"),
+  TES_SECTION("integrator", .help = "how time is stepped"),
+  TES_ENUM(Lindblad, integrator.kind, .fallback = "auto", .choices = lb_integrator_names, .help = "auto: faber for constant L, dp5 else; the README of the decks says which when"),
+  TES_REAL(Lindblad, integrator.rtol, .fallback = "1e-8", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .help = "tolerance of an entry of the density matrix, which is at most 1"),
+  TES_REAL(Lindblad, integrator.atol, .fallback = "1e-10", .range = TES_BETWEEN(0, 0.1), .unit = "1", .help = "added to rtol"),
+  TES_REAL(Lindblad, integrator.step, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1/energy", .help = "fixed step of dp5, lsrk4, strang, strang4, cfm4; 0: chosen (strang needs one)"),
+  TES_INT(Lindblad, integrator.dimension, .fallback = "24", .range = TES_BETWEEN(2, 90), .help = "krylov: vectors of the basis"),
+  TES_REAL(Lindblad, integrator.margin, .fallback = "1.1", .range = TES_BETWEEN(0.5, 10), .unit = "1", .help = "faber, cfm4: factor on the bounds of the spectrum"),
+  TES_SECTION("steady", .help = "task: steady"),
+  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
+  TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
+  TES_INT64(Lindblad, steady.max_applications, .fallback = "20000", .range = TES_AT_LEAST(1), .when = "task=steady", .help = "applications of L per method at most"),
+  TES_ENUM(Lindblad, steady.check_unique, .fallback = "auto", .choices = unique_names, .when = "task=steady", .help = "solve a second time from a random state; auto: up to 64 states"),
+  TES_SECTION("until", .help = "solver: trajectories; when there are enough"),
+  {.type = TES_KEY_REAL, .path = "until.stderr", .offset = offsetof(Lindblad, until.error), .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=trajectories",
+   .restart_may_change = PETSC_TRUE, .help = "largest standard error of any column and time that is good enough; 0: go on to `max`"},
+  TES_INT64(Lindblad, until.max, .fallback = "1000", .range = TES_BETWEEN(2, 1000000000000), .when = "solver=trajectories", .restart_may_change = PETSC_TRUE, .help = "trajectories at most"),
+  TES_SECTION("trajectories", .help = "solver: trajectories; how they are computed"),
+  TES_INT_OR(Lindblad, trajectories.block, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000), .when = "solver=trajectories",
+             .help = "trajectories per step; `until` is asked after each; auto: 32 to 1024, fewer for large systems"),
+  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories",
+             .help = "ranks of a node that share one state vector; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_BOOL(Lindblad, trajectories.share, .fallback = "true", .when = "solver=trajectories", .help = "compute the evolution without jumps once and draw among the trajectories that jump (pure initial state)"),
+  TES_REAL(Lindblad, trajectories.splitting_error, .fallback = "1e-4", .range = TES_BETWEEN(1e-12, 1), .unit = "1", .when = "solver=trajectories",
+           .help = "integrator strang without a step: the step is halved until Richardson's estimate of the error of the columns is below this"),
+  TES_ITEMS(LbModelDeck, observables, LbObservableItem, observable_keys, .fallback = "[]", .help = "columns of the series"),
+  TES_KEYS_END,
+};
+
+static const LbSolver *Pick(const Lindblad *c)
+{
+  static const LbSolver *const table[2][2] = {{&lb_density_evolve, &lb_density_steady}, {&lb_trajectories_evolve, NULL}};
+
+  return table[c->solver][c->task];
+}
+
+static PetscErrorCode Check(TesProblem problem)
+{
+  Lindblad *c    = TesProblemCtx(problem);
+  PetscBool good = PETSC_TRUE;
+
+  PetscFunctionBegin;
+  c->density.comm = MPI_COMM_NULL;
+  PetscCall(LbModelCreate(problem, &c->model_deck, &c->model, &good));
+  if (good) PetscCall(LbObservablesCreate(problem, &c->model, &c->model_deck, &c->observables, &good));
+  c->how = Pick(c);
+  if (!c->how) {
+    good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "task", "not possible with solver: trajectories, which evolves; take solver: density"));
+  }
+  if (good) PetscCall(c->how->check(problem, c, &good));
+  c->ready = good;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Estimate(TesProblem problem, TesEstimate *e)
+{
+  Lindblad *c = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  if (c->ready) PetscCall(c->how->estimate(problem, c, e));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SetUp(TesProblem problem)
+{
+  Lindblad *c = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  PetscCall(c->how->setup(problem, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Start(TesProblem problem)
+{
+  Lindblad *c = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  PetscCall(c->how->start(problem, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Step(TesProblem problem, TesProgress *progress)
+{
+  Lindblad *c = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  PetscCall(c->how->step(problem, c, progress));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Observe(TesProblem problem, TesSeries series, PetscBool last)
+{
+  Lindblad *c = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  PetscCall(c->how->observe(problem, c, series, last));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode State(TesProblem problem, TesState state)
+{
+  Lindblad *c = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  PetscCall(c->how->state(problem, c, state));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Finish(TesProblem problem, TesReport report)
+{
+  Lindblad *c = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  PetscCall(c->how->finish(problem, c, report));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Destroy(TesProblem problem)
+{
+  Lindblad *c = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  if (c->how) PetscCall(c->how->destroy(problem, c));
+  PetscCall(LbObservablesDestroy(&c->observables));
+  PetscCall(LbModelDestroy(&c->model));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static const TesFigure figures[] = {
+  {.name = "observables", .sort = TES_FIGURE_LINES, .title = "observables", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "time (1/energy)", .y_label = "expectation value"},
+  {.name = NULL},
+};
+
+extern const TesProblemKind TesProblemLindblad;
+const TesProblemKind        TesProblemLindblad = {
+  .name         = "lindblad",
+  .summary      = "open quantum systems: Lindblad dynamics of spins, bosons and atoms",
+  .reference    = "G. Lindblad, Commun. Math. Phys. 48, 119 (1976); D. Luo, Z. Chen, J. Carrasquilla, B. K. Clark, Phys. Rev. Lett. 128, 090501 (2022) for the spin models",
+  .keys         = lb_keys,
+  .ctx_size     = sizeof(Lindblad),
+  .work_unit    = "entries of L x",
+  .step_unit    = "one interval between two outputs, or an equal part of one where it would take long",
+  .figures      = figures,
+  .state_format = 1,
+  .check        = Check,
+  .estimate     = Estimate,
+  .setup        = SetUp,
+  .start        = Start,
+  .step         = Step,
+  .observe      = Observe,
+  .state        = State,
+  .finish       = Finish,
+  .destroy      = Destroy,
+};

@@ -1,0 +1,110 @@
+#pragma once
+/* The network, private to this folder: its shape, its parameters by name, and one sample forward and backward.
+
+   A network works on one sample and on one rank. Parameters are one flat vector of doubles in the order of the table of tensors, the same on every rank; inside, they
+   are packed for the kernels in the network's precision, and so is the gradient: MgnoNetUnpack brings it back to the order of the table. */
+#include <tessera/base.h>
+#include <tessera/random.h>
+#include <tessera/state.h>
+#include "kernels.h"
+
+#define NET_DIM    3
+#define NET_LEVELS 16
+
+typedef enum { NET_RESTRICT_RHS, NET_RESTRICT_RESIDUAL } NetCoarse;
+typedef enum { NET_REFERENCE, NET_CELL, NET_VERTEX, NET_INTERIOR } NetTransfer;
+typedef enum { NET_TIE_NONE, NET_TIE_ADJOINT, NET_TIE_SYMMETRIC } NetTie;
+typedef enum { NET_AFFINE, NET_RESIDUAL_INPUT, NET_NO_SKIP } NetSkip;
+typedef enum { NET_NO_NORM, NET_NORM, NET_NORM_CHANNEL, NET_NORM_PIXEL } NetNorm;
+typedef enum { NET_ZERO, NET_REFLECT, NET_SYMMETRIC, NET_WRAP, NET_ODD } NetSide; /* values beyond a side: 0, u[g], u[g-1], the other end, -u[g-1] */
+
+typedef struct {
+  PetscInt dim, n[NET_DIM];
+  PetscInt layers, channels, c_in, c_out, levels;
+  PetscInt pre[NET_LEVELS], post[NET_LEVELS];
+  int      coarse, transfer, tie, skip, norm, activation;
+  PetscBool conv_bias, zero_transposed; /* zero_transposed: P sees zeros beyond every side, as the reference's does */
+  NetSide   side[NET_DIM][2];
+} MgnoNetSpec;
+
+typedef struct {
+  char       name[64];      /* "layer0/level1/S1" */
+  int        transposed;    /* kernel stored [ci][co][taps], else [co][ci][taps] */
+  int        vector;        /* a bias, gamma or beta: [co], or [co][points] */
+  PetscInt   co, ci, taps, k[NET_DIM];
+  PetscInt64 first, size;   /* in the flat vector */
+  PetscInt64 fan_in;        /* weights start uniform in +-1/sqrt(fan_in); 0: constant `start` */
+  PetscReal  start;
+} MgnoTensor;
+
+/* sizes of a level and the stencils between it and the next coarser one */
+typedef struct {
+  PetscInt n[NET_DIM], kr[NET_DIM], kp[NET_DIM], p[NET_DIM];
+} MgnoLevel;
+
+typedef struct MgnoPlan_ {
+  MgnoNetSpec spec;
+  MgnoLevel   level[NET_LEVELS];
+  PetscInt    n_tensors;
+  MgnoTensor *tensor;
+  PetscInt64  size;
+  /* numbers of the tensors of a layer, -1 where there is none: index layer * levels + level */
+  PetscInt *S[2], *A[2], *Sb[2], *Ab[2], *R, *Pi, *P, *Ar, *gamma, *beta, *first_smooth[2], *B, *b, H;
+} MgnoPlan;
+
+/*@
+  MgnoLevelsFit - how many levels a grid of n points allows (>= 2 points on the coarsest, 3 where a side reflects); 0 with `nearest` set where the transfer cannot halve n at all levels asked for
+@*/
+PetscInt MgnoLevelsFit(const MgnoNetSpec *spec, PetscInt n, PetscInt wanted, PetscInt *nearest);
+
+PetscErrorCode MgnoPlanCreate(const MgnoNetSpec *spec, MgnoPlan **plan);
+PetscErrorCode MgnoPlanDestroy(MgnoPlan **plan);
+PetscErrorCode MgnoPlanStart(const MgnoPlan *plan, PetscInt64 seed, PetscReal *theta);                    /* first weights */
+PetscErrorCode MgnoPlanState(const MgnoPlan *plan, TesState state, const char prefix[], PetscReal *theta); /* every tensor by name */
+PetscReal      MgnoPlanFlops(const MgnoPlan *plan);                                                       /* multiply-adds of a forward pass, times 2 */
+
+typedef struct _MgnoNet *MgnoNet;
+
+/*@
+  MgnoNetCreate   - a network for one sample at a time; training: keeps what backward needs (recompute: of one layer only, the others are redone)
+  MgnoNetWeights  - pack new weights
+  MgnoNetForward  - in [c_in][points] -> out [c_out][points], without normalisation
+  MgnoNetBackward - from d loss / d out add to the gradient; in_bar [c_in][points] may be NULL. After a MgnoNetForward of the same sample
+  MgnoNetClear    - gradient = 0
+  MgnoNetGradient - the packed gradient (borrowed): type and length, and where each tensor begins in it [n_tensors + 1]
+  MgnoNetUnpack   - from a packed vector of doubles to the flat order
+
+  Not Collective
+@*/
+PetscErrorCode    MgnoNetCreate(const MgnoPlan *plan, PetscBool single, PetscBool training, PetscBool recompute, MgnoNet *net);
+PetscErrorCode    MgnoNetDestroy(MgnoNet *net);
+PetscErrorCode    MgnoNetWeights(MgnoNet net, const PetscReal *theta);
+PetscErrorCode    MgnoNetForward(MgnoNet net, const PetscReal *in, PetscReal *out);
+PetscErrorCode    MgnoNetBackward(MgnoNet net, const PetscReal *out_bar, PetscReal *in_bar);
+PetscErrorCode    MgnoNetClear(MgnoNet net);
+const void       *MgnoNetGradient(MgnoNet net, TesType *type, PetscInt64 *n);
+const PetscInt64 *MgnoNetOffsets(MgnoNet net);
+PetscErrorCode    MgnoNetUnpack(MgnoNet net, const PetscReal *packed, PetscReal *g);
+PetscReal         MgnoNetBytes(MgnoNet net);
+
+/* one precision of it (net_impl.h) */
+typedef struct {
+  PetscErrorCode (*create)(MgnoNet net, PetscBool training, PetscBool recompute);
+  PetscErrorCode (*destroy)(MgnoNet net);
+  PetscErrorCode (*weights)(MgnoNet net, const PetscReal *theta);
+  PetscErrorCode (*forward)(MgnoNet net, const PetscReal *in, PetscReal *out);
+  PetscErrorCode (*backward)(MgnoNet net, const PetscReal *out_bar, PetscReal *in_bar);
+} MgnoNetOps;
+
+extern const MgnoNetOps mgno_net_f32, mgno_net_f64;
+
+struct _MgnoNet {
+  const MgnoPlan   *plan; /* borrowed */
+  const MgnoNetOps *ops;
+  void             *own;
+  TesType           type;
+  PetscInt64        n_packed, *offset; /* [n_tensors + 1] where each tensor begins in the packed gradient */
+  PetscInt64       *to;                /* [n_packed] place in the flat vector, -1 for padding */
+  void             *gradient;
+  PetscReal         bytes;
+};
