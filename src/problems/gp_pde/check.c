@@ -98,7 +98,6 @@ static PetscErrorCode ResolveCoefficient(GpPde *gp)
 {
   PetscFunctionBegin;
   gp->coefficient_mean = 1;
-  gp->remainder        = gp->eq->nonlinear || gp->equation.variable_coefficient ? PETSC_TRUE : PETSC_FALSE;
   if (!gp->equation.variable_coefficient) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(TesExprCopy(gp->equation.variable_coefficient, &gp->coefficient));
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(TesExprDerivative(gp->coefficient, d, &gp->coefficient_first[d]));
