@@ -1,5 +1,5 @@
 /* What the deck must satisfy beyond its table, what follows from it, and what a run will need. */
-#include "mgno.h"
+#include "model.h"
 
 PetscBool MgnoDoes(const Mgno *m, MgnoAction action)
 {
@@ -13,8 +13,13 @@ PetscInt64 MgnoActionSteps(const Mgno *m, PetscInt64 action)
 {
   switch ((MgnoAction)m->actions.v[action]) {
   case MGNO_GENERATE: return MgnoGenerateSteps(m);
-  default: return 0;
+  case MGNO_TRAIN: return MgnoTrainSteps(m);
+  case MGNO_EVALUATE: return MgnoEvaluateSteps(m);
+  case MGNO_PREDICT: return MgnoPredictSteps(m);
+  case MGNO_SOLVE: return MgnoSolveSteps(m);
+  case MGNO_ROLLOUT: return MgnoRolloutSteps(m);
   }
+  return 0;
 }
 
 void MgnoDerive(Mgno *m, PetscInt64 seed)
@@ -37,6 +42,13 @@ void MgnoDerive(Mgno *m, PetscInt64 seed)
   m->samples   = (PetscInt64)m->data.train + m->data.validation + m->data.test;
   m->store     = m->data.store ? TES_F64 : TES_F32;
   m->data_seed = m->data.seed >= 0 ? m->data.seed : seed;
+  m->network   = (PetscBool)(MgnoDoes(m, MGNO_TRAIN) || MgnoDoes(m, MGNO_EVALUATE) || MgnoDoes(m, MGNO_PREDICT) || MgnoDoes(m, MGNO_SOLVE) || MgnoDoes(m, MGNO_ROLLOUT));
+  if (m->train.cycle_beta1.n == 2) {
+    m->train.schedule.cycle_beta1[0] = m->train.cycle_beta1.v[0];
+    m->train.schedule.cycle_beta1[1] = m->train.cycle_beta1.v[1];
+  }
+  m->frames    = 1;
+  m->c_in      = m->data.family <= MGNO_TRIG && m->data.sources ? 2 : 1;
   m->c_out     = m->family && m->family->frames ? m->family->frames(m) : 1;
 }
 
@@ -69,6 +81,67 @@ static PetscErrorCode CheckData(TesProblem problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* the data that training and evaluation will use, and the network for them */
+static PetscErrorCode CheckNetwork(TesProblem problem)
+{
+  Mgno         *m     = TesProblemCtx(problem);
+  MgnoDataShape shape = {.n = m->samples, .c_in = m->c_in, .c_out = m->c_out};
+  PetscBool     there = PETSC_TRUE;
+  const PetscBool data = MgnoDoes(m, MGNO_TRAIN) || MgnoDoes(m, MGNO_EVALUATE) || MgnoDoes(m, MGNO_SOLVE) || MgnoDoes(m, MGNO_ROLLOUT) || !m->predict.file ? PETSC_TRUE : PETSC_FALSE;
+  char         *path, fault[2048];
+
+  PetscFunctionBegin;
+  PetscCall(MgnoModelCheck(problem));
+  if (!MgnoDoes(m, MGNO_GENERATE) && data) {
+    PetscCall(MgnoDataPath(problem, &path));
+    PetscCall(MgnoFileExists(TesProblemComm(problem), path, &there));
+    if (!there) {
+      PetscCall(TesDeckComplain(problem, "data.file", "cannot be read: %s", path));
+    } else {
+      PetscCall(MgnoDataLook(problem, path, &shape, fault, sizeof(fault)));
+      if (fault[0]) PetscCall(TesDeckComplain(problem, "data.file", "%s", fault));
+      there = fault[0] ? PETSC_FALSE : PETSC_TRUE;
+    }
+    PetscCall(PetscFree(path));
+  }
+  if (there && data) {
+    m->frames = MgnoFrames(m, shape.c_in, shape.c_out);
+    if (!m->frames)
+      PetscCall(TesDeckComplain(problem, "model.in_channels", "does not fit the data: it has %" PetscInt_FMT " channels of x and %" PetscInt_FMT " of y, the model %" PetscInt_FMT " in and %" PetscInt_FMT " out", shape.c_in, shape.c_out,
+                                m->model.in_channels, m->model.out_channels));
+    m->frames = PetscMax(m->frames, 1);
+  }
+  if (MgnoDoes(m, MGNO_TRAIN)) {
+    if (m->data.train < 1) PetscCall(TesDeckComplain(problem, "data.train", "must be at least 1 to train"));
+    else if (m->train.batch > (PetscInt64)m->data.train * m->frames) PetscCall(TesDeckComplain(problem, "train.batch", "is more than the %" PetscInt64_FMT " training samples", (PetscInt64)m->data.train * m->frames));
+    if (m->train.optimizer.kind == TES_OPTIMIZER_LBFGS) PetscCall(TesDeckComplain(problem, "train.optimizer.kind", "must be adam or sgd: lbfgs needs the whole sum in every step"));
+    if (m->train.loss >= MGNO_ENERGY && !MgnoHasEnergy(m))
+      PetscCall(TesDeckComplain(problem, "train.loss", "needs an equation whose operator the input determines: data.family darcy_... or poisson, grid.layout cell or vertex, one channel in and out"));
+    if (m->train.select == 1 && m->data.validation < 1 && TesDeckHas(TesProblemDeck(problem), "train.select")) PetscCall(TesDeckComplain(problem, "train.select", "needs data.validation of at least 1"));
+  } else if (!m->model.weights) {
+    PetscCall(TesDeckComplain(problem, "model.weights", "must name the result.h5 of a training run when `train` is not among the actions"));
+  }
+  if (MgnoDoes(m, MGNO_EVALUATE) && m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to evaluate"));
+  if (m->evaluate.factor && (!MgnoHasEnergy(m) || m->grid.layout != MGNO_CELL))
+    PetscCall(TesDeckComplain(problem, "evaluate.factor", "needs data.family darcy_... or poisson on grid.layout: cell, all of whose inputs the model takes"));
+  if (m->evaluate.factor && m->model.norm == NET_NORM_PIXEL) PetscCall(TesDeckComplain(problem, "evaluate.factor", "cannot be used with model.norm: layernorm_affine_pixel, whose weights belong to the points of one grid"));
+  if (MgnoDoes(m, MGNO_SOLVE)) {
+    if (!MgnoHasEnergy(m)) PetscCall(TesDeckComplain(problem, "actions", "cannot solve: that needs data.family darcy_... or poisson, grid.layout cell or vertex, and all of its inputs in model.in_channels"));
+    else if (m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to solve"));
+    if (m->solve.method == 1 && (m->model.tie != NET_TIE_SYMMETRIC || m->model.activation != MGNO_IDENTITY || m->model.layers != 1 || m->model.skip != NET_NO_SKIP))
+      PetscCall(TesDeckComplain(problem, "solve.method", "needs a symmetric linear preconditioner: model.layers: 1, tie: symmetric, activation: identity, skip: none"));
+    for (PetscInt i = 0; i < m->solve.use.n; i++) {
+      if (m->solve.use.v[i] == 1 && ((m->c_in == 1 && m->data.family != MGNO_POISSON) || m->grid.layout != MGNO_CELL))
+        PetscCall(TesDeckComplain(problem, "solve.use", "cannot have preconditioner: the network must see the right-hand side (data.sources: random with model.in_channels: 2, or data.family: poisson) on grid.layout: cell"));
+    }
+  }
+  if (MgnoDoes(m, MGNO_ROLLOUT) && there && m->frames < 2)
+    PetscCall(TesDeckComplain(problem, "actions", "cannot roll out: that needs data of trajectories (data.family: navier_stokes with data.frames of at least 2) and as many channels out as in"));
+  if (MgnoDoes(m, MGNO_ROLLOUT) && m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to roll out"));
+  if (MgnoDoes(m, MGNO_PREDICT) && !m->predict.file && m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to predict without predict.file"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode MgnoCheck(TesProblem problem)
 {
   Mgno *m = TesProblemCtx(problem);
@@ -77,6 +150,7 @@ PetscErrorCode MgnoCheck(TesProblem problem)
   MgnoDerive(m, TesProblemSeed(problem));
   PetscCall(CheckGrid(problem));
   PetscCall(CheckData(problem));
+  if (m->network) PetscCall(CheckNetwork(problem));
   for (PetscInt a = 0; a < m->actions.n; a++)
     for (PetscInt b = a + 1; b < m->actions.n; b++) {
       if (m->actions.v[a] == m->actions.v[b]) PetscCall(TesDeckComplain(problem, "actions", "must not name %s twice", mgno_action_names[m->actions.v[a]]));
@@ -85,18 +159,49 @@ PetscErrorCode MgnoCheck(TesProblem problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* bytes of the network on a rank: fields per layer and weights in three forms */
+static PetscReal NetworkBytes(const Mgno *m, const MgnoPlan *plan)
+{
+  const PetscReal word = m->precision ? 8 : 4, padded = (m->model.channels + MGNO_PAD - 1) / MGNO_PAD * MGNO_PAD, coarse = m->grid.dim == 3 ? 8. / 7 : 4. / 3;
+  const PetscReal layers = MgnoDoes(m, MGNO_TRAIN) && m->train.recompute == 0 ? m->model.layers : 1;
+
+  return word * ((PetscReal)m->points * padded * coarse * (5 * layers + 6) + 3 * (PetscReal)plan->size) + 8 * 8 * (PetscReal)plan->size;
+}
+
 PetscErrorCode MgnoEstimate(TesProblem problem, TesEstimate *estimate)
 {
   Mgno           *m      = TesProblemCtx(problem);
-  const PetscReal sample = (PetscReal)m->points * (1 + (PetscReal)m->c_out) * (PetscReal)TesTypeBytes(m->store);
+  const PetscReal sample = (PetscReal)m->points * ((PetscReal)m->c_in + (PetscReal)m->c_out) * (PetscReal)TesTypeBytes(m->store);
+  MgnoNetSpec     spec;
+  MgnoPlan       *plan = NULL;
 
   PetscFunctionBegin;
-  for (PetscInt a = 0; a < m->actions.n; a++) estimate->steps += (PetscReal)MgnoActionSteps(m, a);
-  estimate->usable_ranks = (int)PetscMin((PetscInt64)estimate->ranks, PetscMin((PetscInt64)m->data.part, m->samples));
+  estimate->usable_ranks = estimate->ranks;
+  if (MgnoDoes(m, MGNO_GENERATE)) estimate->usable_ranks = (int)PetscMin((PetscInt64)estimate->ranks, PetscMin((PetscInt64)m->data.part, m->samples));
   /* the rows of the data set at the join, and a solver: matrix, hierarchy, vectors (about 60 numbers per point) */
   estimate->bytes_per_rank = sample * PetscCeilReal((PetscReal)m->samples / estimate->ranks) + 8 * 60 * (PetscReal)m->points;
-  estimate->bytes_output   = 2 * sample * (PetscReal)m->samples;
+  estimate->bytes_output   = MgnoDoes(m, MGNO_GENERATE) ? 2 * sample * (PetscReal)m->samples : 0;
   estimate->work           = PetscMin((PetscReal)m->data.part, (PetscReal)m->samples);
   PetscCall(PetscSNPrintf(estimate->note, sizeof(estimate->note), "%" PetscInt64_FMT " samples of %s on %" PetscInt64_FMT " points", m->samples, m->family->name, m->points));
+  if (m->network) {
+    const PetscInt units = PetscMin(m->parallel.blocks, m->train.batch);
+    size_t         used;
+
+    MgnoModelSpec(m, &spec);
+    PetscCall(MgnoPlanCreate(&spec, &plan));
+    if (!m->plan) m->plan = plan; /* lent to the counts of steps */
+    estimate->bytes_per_rank += NetworkBytes(m, plan);
+    estimate->bytes_output += 8 * 5 * (PetscReal)plan->size;
+    if (MgnoDoes(m, MGNO_TRAIN)) {
+      estimate->usable_ranks = (int)PetscMin(estimate->ranks, PetscMax(estimate->usable_ranks == estimate->ranks ? 1 : estimate->usable_ranks, units));
+      estimate->bytes_sent   = estimate->ranks > 1 ? 2 * 3 * 8 * (PetscReal)plan->size : 0;
+      estimate->work         = m->train.batch;
+    }
+    PetscCall(PetscStrlen(estimate->note, &used));
+    PetscCall(PetscSNPrintf(estimate->note + used, sizeof(estimate->note) - used, "; network of %" PetscInt64_FMT " weights, %.3g GF per sample", plan->size, (double)(MgnoPlanFlops(plan) * 1e-9)));
+  }
+  for (PetscInt a = 0; a < m->actions.n; a++) estimate->steps += (PetscReal)MgnoActionSteps(m, a);
+  if (plan && m->plan == plan) m->plan = NULL;
+  PetscCall(MgnoPlanDestroy(&plan));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -29,6 +29,12 @@ PetscErrorCode MgnoDataRecipe(TesProblem problem, char **recipe)
     break;
   default: break;
   }
+  if (m->c_in == 2) {
+    size_t used;
+
+    PetscCall(PetscStrlen(numbers, &used));
+    PetscCall(PetscSNPrintf(numbers + used, sizeof(numbers) - used, " random sources alpha %.17g tau %.17g", (double)m->data.source_field.alpha, (double)m->data.source_field.tau));
+  }
   PetscCall(TesFormat(recipe, "generator 1; family %s; n %" PetscInt_FMT " %" PetscInt_FMT " %" PetscInt_FMT "; layout %s; samples %" PetscInt64_FMT "; seed %" PetscInt64_FMT "; rtol %g; %s", m->family->name, m->n[0], m->n[1],
                       m->n[2], mgno_layout_names[m->grid.layout], m->samples, m->data_seed, (double)m->data.solver.rtol, numbers));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -88,7 +94,7 @@ static PetscErrorCode LookAtFields(const Mgno *m, hid_t file, const char name[],
 PetscErrorCode MgnoDataLook(TesProblem problem, const char path[], MgnoDataShape *shape, char fault[], size_t size)
 {
   Mgno      *m = TesProblemCtx(problem);
-  char      *stored, *wanted;
+  char      *stored = NULL, *wanted;
   PetscBool  found, valid, residual;
   PetscInt64 n_y = 0, extents[TES_MAX_AXES];
   TesType    type;
@@ -100,12 +106,12 @@ PetscErrorCode MgnoDataLook(TesProblem problem, const char path[], MgnoDataShape
   PetscCall(PetscMemzero(shape, sizeof(*shape)));
   PetscCall(TesH5OpenRead(TesProblemComm(problem), path, &file));
   PetscCall(TesH5ReadAttributeText(file, "/", "recipe", &found, &stored));
-  if (found) {
+  if (found && m->data.family != MGNO_EXTERNAL) {
     PetscCall(MgnoDataRecipe(problem, &wanted));
     if (strcmp(stored, wanted)) PetscCall(PetscSNPrintf(fault, size, "was made with other parameters:\n  it has  %s\n  wanted  %s", stored, wanted));
     PetscCall(PetscFree(wanted));
-    PetscCall(PetscFree(stored));
   }
+  PetscCall(PetscFree(stored));
   if (!fault[0]) PetscCall(LookAtFields(m, file, "/x", fault, size, &shape->n, &shape->c_in));
   if (!fault[0]) PetscCall(LookAtFields(m, file, "/y", fault, size, &n_y, &shape->c_out));
   if (!fault[0] && n_y != shape->n) PetscCall(PetscSNPrintf(fault, size, "has %" PetscInt64_FMT " samples of x and %" PetscInt64_FMT " of y", shape->n, n_y));

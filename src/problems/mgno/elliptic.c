@@ -15,9 +15,7 @@
 #define COARSE_MOST 300 /* unknowns that Cholesky at the bottom is cheaper for than another level */
 #define ATTEMPTS    5
 
-const char *const mgno_pc_names[] = {"mg", "gamg", "cholesky", NULL};
-
-enum { PC_IS_MG, PC_IS_GAMG, PC_IS_CHOLESKY };
+const char *const mgno_pc_names[] = {"mg", "gamg", "cholesky", "none", NULL};
 
 struct _MgnoElliptic {
   MgnoEllipticSpec spec;
@@ -190,8 +188,8 @@ PetscErrorCode MgnoEllipticCreate(const MgnoEllipticSpec *spec, MgnoElliptic *el
   PetscCall(KSPSetNormType(e->ksp, KSP_NORM_UNPRECONDITIONED));
   PetscCall(KSPSetTolerances(e->ksp, spec->rtol / 2, PETSC_DEFAULT, PETSC_DEFAULT, spec->max_it)); /* half: what is certified is the residual formed anew */
   PetscCall(KSPGetPC(e->ksp, &pc));
-  if (spec->pc == PC_IS_MG) PetscCall(SetUpMultigrid(e, pc));
-  else PetscCall(PCSetType(pc, spec->pc == PC_IS_GAMG ? PCGAMG : PCCHOLESKY));
+  if (spec->pc == MGNO_PC_MG) PetscCall(SetUpMultigrid(e, pc));
+  else PetscCall(PCSetType(pc, spec->pc == MGNO_PC_GAMG ? PCGAMG : spec->pc == MGNO_PC_NONE ? PCNONE : PCCHOLESKY));
   PetscCall(KSPSetFromOptions(e->ksp));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -316,5 +314,12 @@ PetscErrorCode MgnoEllipticApply(MgnoElliptic e, const PetscReal *u, PetscReal *
   PetscCall(VecGetArray(e->r, &v));
   PetscCall(PetscArraycpy(au, v, e->unknowns));
   PetscCall(VecRestoreArray(e->r, &v));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoEllipticMatrix(MgnoElliptic e, Mat *A)
+{
+  PetscFunctionBegin;
+  *A = e->A;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -5,19 +5,20 @@
      darcy_lognormal   the same with a = exp(log_scale g)
      darcy_trig        the same on (-1, 1)^2 with a = prod_{k=1..6} (1 + cos(s_k pi (x + y)) / 2) (1 + sin(t_k pi (y - 3 x)) / 2), s_k, t_k uniform in [2^(k-1), 1.5 2^(k-1)]
      poisson           -laplace u = g
+   With data.sources: random the right-hand side of the Darcy families is a Gaussian field too, and the second channel of x.
      helmholtz, navier_stokes: files of their own */
 #include <math.h>
 #include "mgno.h"
 
 typedef struct {
   MgnoElliptic solver;
-  TesGrf       grf;
+  TesGrf       grf, grf_source;
   PetscInt64   all;          /* points of the random field */
   PetscInt     border;       /* rings of boundary points in it that are no points of the sample */
   PetscReal   *g, *f, *u;    /* field with border, right-hand side and solution on the unknowns */
 } Darcy;
 
-const char *const mgno_family_names[] = {"darcy_piecewise", "darcy_lognormal", "darcy_trig", "poisson", "helmholtz", "navier_stokes", NULL};
+const char *const mgno_family_names[] = {"darcy_piecewise", "darcy_lognormal", "darcy_trig", "poisson", "helmholtz", "navier_stokes", "external", NULL};
 
 static PetscErrorCode DarcyOpen(Mgno *m, MgnoMaker maker)
 {
@@ -41,6 +42,12 @@ static PetscErrorCode DarcyOpen(Mgno *m, MgnoMaker maker)
   PetscCall(MgnoEllipticCreate(&spec, &d->solver));
   if (m->data.family != MGNO_TRIG)
     PetscCall(TesGrfCreate(PETSC_COMM_SELF, m->grid.layout == MGNO_CELL ? TES_GRF_CELLS : TES_GRF_VERTICES, m->grid.dim, n, m->data.grf.alpha, m->data.grf.tau, &d->grf));
+  if (m->c_in == 2) {
+    PetscInt64 points[MGNO_DIM];
+
+    for (PetscInt k = 0; k < MGNO_DIM; k++) points[k] = m->n[k];
+    PetscCall(TesGrfCreate(PETSC_COMM_SELF, m->grid.layout == MGNO_CELL ? TES_GRF_CELLS : TES_GRF_VERTICES, m->grid.dim, points, m->data.source_field.alpha, m->data.source_field.tau, &d->grf_source));
+  }
   PetscCall(PetscMalloc3(d->all, &d->g, unknowns, &d->f, unknowns, &d->u));
   for (PetscInt64 i = 0; i < unknowns; i++) d->f[i] = m->data.source;
   if (m->data.family == MGNO_POISSON) {
@@ -58,6 +65,7 @@ static PetscErrorCode DarcyClose(MgnoMaker maker)
   if (!d) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(MgnoEllipticDestroy(&d->solver));
   PetscCall(TesGrfDestroy(&d->grf));
+  PetscCall(TesGrfDestroy(&d->grf_source));
   PetscCall(PetscFree3(d->g, d->f, d->u));
   PetscCall(PetscFree(maker->own));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -122,12 +130,20 @@ static PetscErrorCode DarcyMake(Mgno *m, MgnoMaker maker, PetscInt64 sample, Pet
   }
   if (d->border) CopyInner(dim, m->n, 1, d->g, x);
   else PetscCall(PetscArraycpy(x, d->g, m->points));
-  if (m->data.family == MGNO_POISSON) {
-    if (vertex) CopyInner(dim, inner, 1, x, d->f);
-    else PetscCall(PetscArraycpy(d->f, x, m->points));
-  } else {
-    PetscCall(MgnoEllipticCoefficient(d->solver, d->g));
+  if (m->c_in == 2) { /* a random right-hand side of root mean square 1; its modes are those of a far-off sample */
+    PetscReal square = 0;
+
+    PetscCall(TesGrfSample(d->grf_source, m->data_seed, sample + 0x80000000LL, x + m->points));
+    for (PetscInt64 i = 0; i < m->points; i++) square += x[m->points + i] * x[m->points + i];
+    for (PetscInt64 i = 0; i < m->points; i++) x[m->points + i] /= PetscSqrtReal(square / (PetscReal)m->points);
   }
+  if (m->data.family == MGNO_POISSON || m->c_in == 2) {
+    const PetscReal *f = x + (m->c_in - 1) * m->points;
+
+    if (vertex) CopyInner(dim, inner, 1, f, d->f);
+    else PetscCall(PetscArraycpy(d->f, f, m->points));
+  }
+  if (m->data.family != MGNO_POISSON) PetscCall(MgnoEllipticCoefficient(d->solver, d->g));
   PetscCall(MgnoEllipticSolve(d->solver, d->f, d->u, PETSC_FALSE, residual, &iterations));
   PetscCheck(*residual <= m->data.solver.rtol, PETSC_COMM_SELF, TES_ERR_NUMBERS,
              "sample %" PetscInt64_FMT ": the solve ended at a relative residual of %.2e after %" PetscInt_FMT " iterations, wanted data.solver.rtol = %g; raise data.solver.max_it or take data.solver.pc: cholesky", sample,
@@ -154,6 +170,13 @@ static PetscErrorCode DarcyCheck(TesProblem problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode ExternalCheck(TesProblem problem)
+{
+  PetscFunctionBegin;
+  PetscCall(TesDeckComplain(problem, "data.family", "cannot be generated: the action `generate` needs an equation, external data are read from data.file"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 #define DARCY .check = DarcyCheck, .open = DarcyOpen, .make = DarcyMake, .close = DarcyClose, .layouts = "cell vertex interior"
 
 const MgnoFamily mgno_families[] = {
@@ -163,7 +186,11 @@ const MgnoFamily mgno_families[] = {
   {.name = "poisson",         .input = "source f",   .output = "potential u", .dim_low = 2, .dim_high = 3, .help = "-laplace u = f, f a Gaussian field",                                        DARCY},
 };
 
-static const MgnoFamily *const families[] = {&mgno_families[0], &mgno_families[1], &mgno_families[2], &mgno_families[3], &mgno_helmholtz, &mgno_navier_stokes};
+static const MgnoFamily external = {
+  .name = "external", .input = "input", .output = "output", .layouts = "cell vertex interior periodic", .dim_low = 2, .dim_high = 3, .help = "pairs of a file of the user: /x, /y [sample][channel][(z)][y][x]", .check = ExternalCheck,
+};
+
+static const MgnoFamily *const families[] = {&mgno_families[0], &mgno_families[1], &mgno_families[2], &mgno_families[3], &mgno_helmholtz, &mgno_navier_stokes, &external};
 
 const MgnoFamily *MgnoFamilyOf(const Mgno *m)
 {

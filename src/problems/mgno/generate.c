@@ -105,7 +105,7 @@ static PetscErrorCode Part(TesProblem problem, PetscInt64 part, TesProgress *pro
   PetscCall(PartSamples(m, comm, part, &split, &first));
   PetscCall(PartPath(problem, part, &path));
   PetscCall(MgnoDataPath(problem, &whole_path));
-  PetscCall(MgnoRowsCreate(m, split.n, split.first, split.n_local, 1, m->c_out, &rows));
+  PetscCall(MgnoRowsCreate(m, split.n, split.first, split.n_local, m->c_in, m->c_out, &rows));
   PetscCall(Usable(problem, whole_path, m->samples, &whole));
   PetscCall(Usable(problem, path, split.n, &there));
   if (whole) {
@@ -173,7 +173,7 @@ static PetscErrorCode Join(TesProblem problem)
   if (!whole) {
     PetscCall(TesPhaseBegin(TesProblemTimers(problem), "io"));
     PetscCall(TesPartitionCreate(comm, m->samples, 1, &split));
-    PetscCall(MgnoRowsCreate(m, split.n, split.first, split.n_local, 1, m->c_out, &rows));
+    PetscCall(MgnoRowsCreate(m, split.n, split.first, split.n_local, m->c_in, m->c_out, &rows));
     for (PetscInt64 part = 0; part < Parts(m); part++) {
       /* the rows of this rank that lie in the part, as a window into its arrays */
       const PetscInt64 first = part * m->data.part, last = PetscMin(first + m->data.part, m->samples);

@@ -2,21 +2,44 @@
 
    A run is a chain of actions, each a sequence of steps:
      generate   solve a family of equations for random coefficients; the pairs go to an HDF5 data set (generate.c, families.c, elliptic.c, helmholtz.c, navier_stokes.c)
+     train      fit the network (net_impl.h, kernels_impl.h) to the training samples (train.c, loss.c)
+     evaluate   errors on the test samples (evaluate.c)
+     predict    outputs for the inputs of a file (predict.c)
+     solve      the network as initial guess and as preconditioner, certified, beside solvers without it (solve.c)
+     rollout    the network as a step in time (rollout.c)
    The state names the action and the place in it.
 
    Distribution: samples over the ranks; all that belongs to one sample is done by one rank, so nothing depends on the number of ranks. */
-#include "mgno.h"
+#include "model.h"
 
-const char *const mgno_action_names[] = {"generate", NULL};
+const char *const mgno_action_names[] = {"generate", "train", "evaluate", "predict", "solve", "rollout", NULL};
 const char *const mgno_layout_names[] = {"cell", "vertex", "interior", "periodic", NULL};
-static const char *const store_names[] = {"single", "double", NULL};
+static const char *const precision_names[] = {"single", "double", NULL};
+static const char *const boundary_names[]  = {"dirichlet", "neumann", "periodic", "odd", NULL};
+static const char *const coarse_names[]    = {"restrict_rhs", "restrict_residual", NULL};
+static const char *const transfer_names[]  = {"reference", "cell", "vertex", "interior", NULL};
+static const char *const tie_names[]       = {"none", "adjoint", "symmetric", NULL};
+static const char *const skip_names[]      = {"affine1x1", "residual_input", "none", NULL};
+static const char *const norm_names[]      = {"none", "layernorm", "layernorm_affine_channel", "layernorm_affine_pixel", NULL};
+static const char *const act_names[]       = {"gelu", "gelu_tanh", "relu", "silu", "tanh", "identity", NULL};
+static const char *const compat_names[]    = {"none", "reference", NULL};
+static const char *const output_names[]    = {"direct", "residual", NULL};
+static const char *const loss_names[]      = {"l2", "h1_spectral", "h1_fd", "energy", "residual", NULL};
+static const char *const normalize_names[] = {"none", "gaussian", "pointwise", NULL};
+static const char *const select_names[]    = {"last", "best_validation", NULL};
+static const char *const recompute_names[] = {"none", "layer", NULL};
+static const char *const reduce_names[]    = {"exact", "blocks", "fast", NULL};
+static const char *const method_names[]    = {"fgmres", "cg", NULL};
+static const char *const factor_names[]    = {"none", "double", "fourfold", NULL};
+static const char *const source_names[]    = {"constant", "random", NULL};
 
 #define WHEN_RANDOM "data.family=darcy_piecewise|darcy_lognormal|poisson|navier_stokes"
 #define WHEN_DARCY  "data.family=darcy_piecewise|darcy_lognormal|darcy_trig"
 #define WHEN_FLOW   "data.family=navier_stokes"
 
 static const TesKey keys[] = {
-  TES_ENUMS(Mgno, actions, .fallback = "[generate]", .min_items = 1, .max_items = 4, .choices = mgno_action_names, .help = "what to do, in this order"),
+  TES_ENUMS(Mgno, actions, .fallback = "[generate]", .min_items = 1, .max_items = 6, .choices = mgno_action_names, .help = "what to do, in this order"),
+  TES_ENUM(Mgno, precision, .fallback = "single", .choices = precision_names, .help = "arithmetic of the network; equations are always solved in double"),
   TES_SECTION("grid", .help = "the points that fields live on"),
   TES_INT(Mgno, grid.dim, .fallback = "2", .range = TES_BETWEEN(2, 3), .help = "dimensions"),
   TES_INTS(Mgno, grid.n, .min_items = 1, .max_items = 3, .range = TES_BETWEEN(4, 16384), .help = "points per dimension, x first; one value for all or one each"),
@@ -30,13 +53,16 @@ static const TesKey keys[] = {
   TES_INT(Mgno, data.test, .fallback = "100", .range = TES_AT_LEAST(0), .help = "and the next for the test"),
   TES_INT(Mgno, data.part, .fallback = "64", .range = TES_BETWEEN(1, 1000000), .help = "samples that are computed and saved together: a kill costs at most these"),
   TES_INT64(Mgno, data.seed, .fallback = "-1", .range = TES_AT_LEAST(-1), .help = "seed of the samples; -1: run.seed"),
-  TES_ENUM(Mgno, data.store, .fallback = "single", .choices = store_names, .help = "element type of the fields in the file"),
+  TES_ENUM(Mgno, data.store, .fallback = "single", .choices = precision_names, .help = "element type of the fields in the file"),
   TES_REAL(Mgno, data.grf.alpha, .fallback = "2.0", .range = TES_ABOVE(0), .unit = "1", .when = WHEN_RANDOM, .help = "exponent of the covariance of the Gaussian field"),
   TES_REAL(Mgno, data.grf.tau, .fallback = "3.0", .range = TES_ABOVE(0), .unit = "1/length", .when = WHEN_RANDOM, .help = "its inverse length"),
   TES_REAL(Mgno, data.high, .fallback = "12.0", .unit = "mobility", .when = "data.family=darcy_piecewise", .help = "coefficient where the field is >= 0"),
   TES_REAL(Mgno, data.low, .fallback = "3.0", .unit = "mobility", .when = "data.family=darcy_piecewise", .help = "coefficient where it is negative"),
   TES_REAL(Mgno, data.log_scale, .fallback = "1.0", .unit = "1", .when = "data.family=darcy_lognormal", .help = "a = exp(log_scale g)"),
   TES_REAL(Mgno, data.source, .fallback = "1.0", .unit = "source", .when = WHEN_DARCY, .help = "right-hand side, a constant"),
+  TES_ENUM(Mgno, data.sources, .fallback = "constant", .choices = source_names, .when = WHEN_DARCY, .help = "random: the right-hand side is a Gaussian field of size 1, and the second channel of the input"),
+  TES_REAL(Mgno, data.source_field.alpha, .fallback = "1.0", .range = TES_ABOVE(0), .unit = "1", .when = WHEN_DARCY " & data.sources=random", .help = "exponent of its covariance"),
+  TES_REAL(Mgno, data.source_field.tau, .fallback = "3.0", .range = TES_ABOVE(0), .unit = "1/length", .when = WHEN_DARCY " & data.sources=random", .help = "its inverse length"),
   TES_REAL(Mgno, data.omega, .fallback = "1000.0", .range = TES_ABOVE(0), .unit = "rad/time", .when = "data.family=helmholtz", .help = "angular frequency; the speed is about 20"),
   TES_REAL(Mgno, data.viscosity, .fallback = "1e-5", .range = TES_AT_LEAST(0), .unit = "length^2/time", .when = WHEN_FLOW, .help = "nu"),
   TES_REAL(Mgno, data.force, .fallback = "0.1", .unit = "1/time^2", .when = WHEN_FLOW, .help = "amplitude of the force"),
@@ -48,6 +74,58 @@ static const TesKey keys[] = {
   TES_REAL(Mgno, data.solver.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-15, 0.1), .unit = "1", .when = WHEN_DARCY "|poisson|helmholtz",
            .help = "relative residual that every sample must reach, formed anew from the answer"),
   TES_INT(Mgno, data.solver.max_it, .fallback = "500", .range = TES_BETWEEN(1, 1000000), .when = WHEN_DARCY "|poisson", .help = "iterations per solve at most"),
+  TES_ENUMS(Mgno, boundary, .fallback = "[dirichlet]", .min_items = 1, .max_items = 6, .choices = boundary_names,
+            .help = "what the network sees beyond the sides, one word or one each (x0, x1, y0, ...): dirichlet zeros, neumann mirrored, periodic, odd mirrored with the other sign"),
+  TES_SECTION("model", .help = "the network"),
+  TES_INT(Mgno, model.layers, .fallback = "4", .range = TES_BETWEEN(1, 100), .help = "T: layers v <- activation(W v + B v + b), W one V-cycle"),
+  TES_INT(Mgno, model.channels, .fallback = "24", .range = TES_BETWEEN(1, 4096), .help = "C: channels; multiples of 8 use the kernels best"),
+  TES_INT(Mgno, model.in_channels, .fallback = "1", .range = TES_BETWEEN(1, 4096), .help = "channels of the input"),
+  TES_INT(Mgno, model.out_channels, .fallback = "1", .range = TES_BETWEEN(1, 4096), .help = "channels of the output"),
+  TES_INT(Mgno, model.levels, .fallback = "5", .range = TES_BETWEEN(1, 16), .help = "levels of the V-cycle"),
+  TES_INTS(Mgno, model.smoothing.pre, .fallback = "[1]", .min_items = 1, .max_items = 16, .range = TES_BETWEEN(0, 1000), .help = "smoothing steps on the way down, fine to coarse: one for all levels or one each"),
+  TES_INTS(Mgno, model.smoothing.post, .fallback = "[0]", .min_items = 1, .max_items = 16, .range = TES_BETWEEN(0, 1000), .help = "smoothing steps on the way up; the coarsest level has none"),
+  TES_ENUM(Mgno, model.coarse_problem, .fallback = "restrict_rhs", .choices = coarse_names, .help = "restrict_rhs: f is restricted, as the published program does; restrict_residual: f - A u, as the paper says"),
+  TES_ENUM(Mgno, model.transfer, .fallback = "reference", .choices = transfer_names, .help = "stencils between levels; cell (n = 2^k m), vertex (2^k m + 1), interior (2^k m - 1) have the same shapes at every resolution"),
+  TES_ENUM(Mgno, model.tie, .fallback = "none", .choices = tie_names, .help = "adjoint: P is the transpose of R; symmetric: W is a symmetric operator (S and A symmetric, P = R', the residual restricted, steps mirrored)"),
+  TES_ENUM(Mgno, model.skip, .fallback = "affine1x1", .choices = skip_names, .help = "what is added to W v: B v + b, v itself (the channels that both have), or nothing"),
+  TES_ENUM(Mgno, model.norm, .fallback = "none", .choices = norm_names, .help = "normalisation per sample on the way up; affine_pixel ties the model to its grid"),
+  TES_BOOL(Mgno, model.conv_bias, .fallback = "false", .help = "biases in A and S"),
+  TES_ENUM(Mgno, model.activation, .fallback = "gelu", .choices = act_names, .help = "activation between layers"),
+  TES_ENUM(Mgno, model.compat, .fallback = "none", .choices = compat_names, .help = "reference: P sees zeros beyond every side, as in the published program"),
+  TES_ENUM(Mgno, model.output, .fallback = "direct", .choices = output_names, .help = "residual: the network gives the change of its input (steps in time)"),
+  TES_FILE(Mgno, model.weights, .optional = PETSC_TRUE, .help = "result.h5 of another run whose weights to start from, or to evaluate"),
+  TES_SECTION("train", .help = "the action train"),
+  TES_ENUM(Mgno, train.loss, .fallback = "h1_spectral", .choices = loss_names, .help = "relative error that is summed over a batch; residual needs no truth"),
+  TES_INT(Mgno, train.h1_cut, .fallback = "20", .range = TES_AT_LEAST(1), .help = "wave numbers from here on have weight 1 in h1_spectral"),
+  TES_REAL(Mgno, train.h1_mass, .fallback = "1.0", .range = TES_AT_LEAST(0), .unit = "1/length^2", .help = "weight of the error itself beside its gradient in h1_fd"),
+  TES_INT(Mgno, train.epochs, .fallback = "40", .range = TES_AT_LEAST(1), .help = "passes over the training samples"),
+  TES_INT(Mgno, train.batch, .fallback = "8", .range = TES_AT_LEAST(1), .help = "samples per update"),
+  TES_OPTIMIZER_KEYS(Mgno, train.optimizer),
+  TES_SCHEDULE_KEYS(Mgno, train.schedule, "onecycle"),
+  TES_REALS(Mgno, train.cycle_beta1, .fallback = "[0.85, 0.95]", .min_items = 2, .max_items = 2, .range = TES_BETWEEN(0, 0.999999), .help = "beta1 at the largest and at the smallest learning rate of onecycle; [0, 0]: constant"),
+  TES_SECTION("train.normalize", .help = "statistics of the training samples"),
+  TES_ENUM(Mgno, train.normalize.input, .fallback = "gaussian", .choices = normalize_names, .help = "none, one mean and deviation, or one per point"),
+  TES_ENUM(Mgno, train.normalize.output, .fallback = "gaussian", .choices = normalize_names, .help = "the same for the output"),
+  TES_ENUM(Mgno, train.select, .fallback = "best_validation", .choices = select_names, .help = "weights that are reported"),
+  TES_ENUM(Mgno, train.recompute, .fallback = "none", .choices = recompute_names, .help = "layer: keep one layer's inner fields and redo each in the backward sweep: a third more work, a fraction of the memory"),
+  TES_DURATION(Mgno, train.time_limit, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "s", .restart_may_change = PETSC_TRUE, .help = "training ends after this time, counted over restarts; 0: none"),
+  TES_REAL(Mgno, train.target, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1", .help = "mean relative L2 error of the test samples that must be reached, else the run ends with 4; 0: none"),
+  TES_SECTION("evaluate", .help = "the action evaluate"),
+  TES_ENUM(Mgno, evaluate.factor, .fallback = "none", .choices = factor_names,
+           .help = "also on a grid of double or fourfold resolution: same weights, a level more, or resampled, against the solution there"),
+  TES_INT(Mgno, evaluate.samples, .fallback = "16", .range = TES_AT_LEAST(1), .help = "test samples for that"),
+  TES_SECTION("predict", .help = "the action predict"),
+  TES_FILE(Mgno, predict.file, .optional = PETSC_TRUE, .help = "HDF5 file with inputs /x; the test samples if not given"),
+  TES_SECTION("solve", .help = "the action solve"),
+  TES_ENUMS(Mgno, solve.use, .fallback = "[guess]", .min_items = 1, .max_items = 2, .choices = mgno_use_names,
+            .help = "what the network is for: first guess of cg/mg, preconditioner of FGMRES (needs the right-hand side among its inputs)"),
+  TES_ENUM(Mgno, solve.method, .fallback = "fgmres", .choices = method_names, .help = "around the preconditioner; cg only for a symmetric linear network: one layer, tie: symmetric, activation: identity, skip: none"),
+  TES_ENUMS(Mgno, solve.compare, .fallback = "[mg, gamg]", .max_items = 3, .choices = mgno_compare_names, .help = "solvers without a network that are run beside it"),
+  TES_REAL(Mgno, solve.rtol, .fallback = "1e-8", .range = TES_BETWEEN(1e-14, 0.5), .unit = "1", .help = "relative residual that every answer must have, formed anew"),
+  TES_INT(Mgno, solve.max_it, .fallback = "200", .range = TES_BETWEEN(1, 1000000), .help = "iterations per solve at most"),
+  TES_INT(Mgno, solve.samples, .fallback = "0", .range = TES_AT_LEAST(0), .help = "test samples that are solved; 0: all"),
+  TES_ENUM(Mgno, parallel.reduce, .fallback = "exact", .choices = reduce_names, .help = "sums of gradients: exact and blocks give the same bits on any number of ranks, fast does not"),
+  TES_INT(Mgno, parallel.blocks, .fallback = "4", .range = TES_BETWEEN(1, 1000000), .help = "work units of a batch: samples are split over the ranks in these; results do not depend on the ranks, but on this"),
   TES_KEYS_END,
 };
 
@@ -55,6 +133,17 @@ static const TesFigure figures[] = {
   {.name = "input", .sort = TES_FIGURE_IMAGE, .title = "input of sample 0", .file = "result", .y = {"fields/input"}, .x_label = "x", .y_label = "y"},
   {.name = "truth", .sort = TES_FIGURE_IMAGE, .title = "solution of sample 0", .file = "result", .y = {"fields/truth"}, .x_label = "x", .y_label = "y"},
   {.name = "residuals", .sort = TES_FIGURE_POINTS, .title = "relative residual of every solve", .file = "result", .x = "data/sample", .y = {"data/residual"}, .x_label = "sample", .y_label = "relative residual", .log_y = PETSC_TRUE},
+  {.name = "training", .sort = TES_FIGURE_LINES, .title = "relative L2 error", .file = "result", .x = "train/epoch", .y = {"train/l2", "train/validation_l2", "train/validation_h1"},
+   .legend = {"training L2", "validation L2", "validation H1"}, .x_label = "epoch", .y_label = "mean relative error", .log_y = PETSC_TRUE},
+  {.name = "learning_rate", .sort = TES_FIGURE_LINES, .title = "learning rate", .file = "result", .x = "train/epoch", .y = {"train/learning_rate"}, .x_label = "epoch", .y_label = "learning rate"},
+  {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "errors of the test samples, ascending", .file = "result", .x = "test/number", .y = {"test/l2_sorted"}, .x_label = "sample, in the order of errors", .y_label = "relative L2 error",
+   .log_y = PETSC_TRUE},
+  {.name = "worst_input", .sort = TES_FIGURE_IMAGE, .title = "input of the worst test sample", .file = "result", .y = {"fields/worst_input"}, .x_label = "x", .y_label = "y"},
+  {.name = "worst_truth", .sort = TES_FIGURE_IMAGE, .title = "its truth", .file = "result", .y = {"fields/worst_truth"}, .x_label = "x", .y_label = "y"},
+  {.name = "worst_prediction", .sort = TES_FIGURE_IMAGE, .title = "its prediction", .file = "result", .y = {"fields/worst_prediction"}, .x_label = "x", .y_label = "y"},
+  {.name = "worst_error", .sort = TES_FIGURE_IMAGE, .title = "prediction minus truth", .file = "result", .y = {"fields/worst_error"}, .x_label = "x", .y_label = "y"},
+  {.name = "solve", .sort = TES_FIGURE_POINTS, .title = "iterations to solve.rtol", .file = "result", .x = "solve/sample", .y = {"solve/*"}, .x_label = "test sample", .y_label = "iterations"},
+  {.name = "rollout", .sort = TES_FIGURE_LINES, .title = "relative L2 error of a rollout", .file = "result", .x = "rollout/time", .y = {"rollout/l2"}, .x_label = "time", .y_label = "relative L2 error"},
   {.name = NULL},
 };
 
@@ -64,6 +153,9 @@ static PetscErrorCode SetUp(TesProblem problem)
 
   PetscFunctionBegin;
   if (MgnoDoes(m, MGNO_GENERATE)) PetscCall(MgnoMakerCreate(m, &m->maker));
+  if (m->network) PetscCall(MgnoModelSetUp(problem));
+  if (MgnoDoes(m, MGNO_TRAIN)) PetscCall(MgnoTrainSetUp(problem));
+  if (MgnoDoes(m, MGNO_PREDICT)) PetscCall(MgnoPredictSetUp(problem));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -78,15 +170,21 @@ static PetscErrorCode Start(TesProblem problem)
 
 static PetscErrorCode Step(TesProblem problem, TesProgress *progress)
 {
-  Mgno *m = TesProblemCtx(problem);
+  Mgno     *m     = TesProblemCtx(problem);
+  PetscBool ended = PETSC_FALSE;
 
   PetscFunctionBegin;
   switch ((MgnoAction)m->actions.v[m->action]) {
   case MGNO_GENERATE: PetscCall(MgnoGenerateStep(problem, progress)); break;
-  default: break;
+  case MGNO_TRAIN: PetscCall(MgnoTrainStep(problem, progress, &ended)); break;
+  case MGNO_EVALUATE: PetscCall(MgnoEvaluateStep(problem, progress)); break;
+  case MGNO_PREDICT: PetscCall(MgnoPredictStep(problem, progress)); break;
+  case MGNO_SOLVE: PetscCall(MgnoSolveStep(problem, progress)); break;
+  case MGNO_ROLLOUT: PetscCall(MgnoRolloutStep(problem, progress)); break;
   }
   m->place++;
-  while (m->action < m->actions.n && m->place >= MgnoActionSteps(m, m->action)) {
+  while (m->action < m->actions.n && (ended || m->place >= MgnoActionSteps(m, m->action))) {
+    ended = PETSC_FALSE;
     m->action++;
     m->place = 0;
   }
@@ -103,9 +201,13 @@ static PetscErrorCode Observe(TesProblem problem, TesSeries series, PetscBool la
 
   PetscFunctionBegin;
   (void)last;
-  PetscCall(TesSeriesReal(series, "samples", "1", m->rows_done));
-  PetscCall(TesSeriesReal(series, "residual_max", "1", m->residual_max));
-  PetscCall(TesSeriesReal(series, "iterations_mean", "1", m->rows_done > 0 ? m->its_sum / m->rows_done : 0));
+  PetscCall(TesSeriesReal(series, "action", "1", (PetscReal)PetscMin(m->action, m->actions.n - 1)));
+  if (MgnoDoes(m, MGNO_GENERATE)) {
+    PetscCall(TesSeriesReal(series, "samples", "1", m->rows_done));
+    PetscCall(TesSeriesReal(series, "residual_max", "1", m->residual_max));
+    PetscCall(TesSeriesReal(series, "iterations_mean", "1", m->rows_done > 0 ? m->its_sum / m->rows_done : 0));
+  }
+  if (MgnoDoes(m, MGNO_TRAIN)) PetscCall(MgnoTrainObserve(problem, series));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -119,6 +221,14 @@ static PetscErrorCode State(TesProblem problem, TesState state)
   PetscCall(TesStateReal(state, "data/samples", &m->rows_done));
   PetscCall(TesStateReal(state, "data/residual_max", &m->residual_max));
   PetscCall(TesStateReal(state, "data/iterations", &m->its_sum));
+  if (m->network) PetscCall(MgnoModelState(problem, state));
+  if (MgnoDoes(m, MGNO_TRAIN)) PetscCall(MgnoTrainState(problem, state));
+  if (MgnoDoes(m, MGNO_EVALUATE)) PetscCall(MgnoEvaluateState(problem, state));
+  if (MgnoDoes(m, MGNO_SOLVE)) {
+    PetscCall(TesStateRealsGrow(state, "solve/values", &m->n_solved, &m->solved));
+    PetscCall(TesStateReals(state, "solve/seconds", (PetscInt64)(sizeof(m->solve_seconds) / sizeof(m->solve_seconds[0])), m->solve_seconds));
+  }
+  if (MgnoDoes(m, MGNO_ROLLOUT)) PetscCall(TesStateRealsGrow(state, "rollout/errors", &m->n_rolled, &m->rolled));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -128,6 +238,13 @@ static PetscErrorCode Destroy(TesProblem problem)
 
   PetscFunctionBegin;
   PetscCall(MgnoMakerDestroy(&m->maker));
+  PetscCall(MgnoTrainDestroy(m));
+  PetscCall(MgnoModelDestroy(m));
+  PetscCall(MgnoSamplesDestroy(m));
+  PetscCall(PetscFree(m->errors));
+  PetscCall(PetscFree(m->solved));
+  PetscCall(PetscFree(m->rolled));
+  PetscCall(PetscFree(m->finer));
   PetscCall(MgnoReportDestroy(m));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -140,7 +257,7 @@ const TesProblemKind        TesProblemMgno = {
   .keys         = keys,
   .ctx_size     = sizeof(Mgno),
   .work_unit    = "images",
-  .step_unit    = "one part of the data set",
+  .step_unit    = "one part of the data set, a portion of an epoch (about 3e11 operations), of the test samples, of the predictions, 8 solves or 16 rollouts",
   .figures      = figures,
   .state_format = 1,
   .check        = MgnoCheck,

@@ -3,20 +3,24 @@
 
    Samples are numbered 0 .. train + validation + test - 1: the first `train` of a data set, then `validation`, then `test`. A sample is a pair of fields
    x [in channels][points] and y [out channels][points], points with x fastest. Everything about one sample is done by one rank; samples are split over the ranks. */
+#include <petscmat.h>
 #include <tessera/fft.h>
 #include <tessera/grid.h>
 #include <tessera/h5.h>
+#include <tessera/optim.h>
 #include <tessera/problem.h>
 #include <tessera/random.h>
 #include <tessera/sum.h>
+#include <tessera/tensor_train.h>
 
 #define MGNO_DIM 3
 
 typedef struct _Mgno Mgno;
 
 typedef enum { MGNO_CELL, MGNO_VERTEX, MGNO_INTERIOR, MGNO_PERIODIC } MgnoLayout;
-typedef enum { MGNO_GENERATE, MGNO_TRAIN, MGNO_EVALUATE, MGNO_PREDICT } MgnoAction;
+typedef enum { MGNO_GENERATE, MGNO_TRAIN, MGNO_EVALUATE, MGNO_PREDICT, MGNO_SOLVE, MGNO_ROLLOUT } MgnoAction;
 typedef enum { MGNO_PIECEWISE, MGNO_LOGNORMAL, MGNO_TRIG, MGNO_POISSON, MGNO_HELMHOLTZ, MGNO_NAVIER_STOKES, MGNO_EXTERNAL } MgnoFamilyNumber;
+typedef enum { MGNO_DIRICHLET, MGNO_NEUMANN, MGNO_WRAPPED, MGNO_ODD_SIDE } MgnoBoundary;
 extern const char *const mgno_layout_names[];
 extern const char *const mgno_action_names[];
 
@@ -47,6 +51,7 @@ extern const MgnoFamily  mgno_helmholtz, mgno_navier_stokes;
 const MgnoFamily *MgnoFamilyOf(const Mgno *m);
 PetscErrorCode MgnoMakerCreate(Mgno *m, MgnoMaker *maker); /* serial objects; asks the PETSc options of its solvers */
 PetscErrorCode MgnoMakerDestroy(MgnoMaker *maker);
+PetscErrorCode MgnoFlowRun(const Mgno *m, MgnoMaker maker, const PetscReal *x, PetscReal *y, PetscReal *residual, PetscReal *its); /* navier_stokes: the frames y from a start x */
 
 /* ---- elliptic.c: -div(a grad u) = f, u = 0 on the boundary, by CG and multigrid on one rank ---- */
 typedef struct _MgnoElliptic *MgnoElliptic;
@@ -60,6 +65,7 @@ typedef struct {
   int       pc;               /* mgno_pc_names */
 } MgnoEllipticSpec;
 
+typedef enum { MGNO_PC_MG, MGNO_PC_GAMG, MGNO_PC_CHOLESKY, MGNO_PC_NONE } MgnoPc;
 extern const char *const mgno_pc_names[];
 
 PetscErrorCode MgnoEllipticCreate(const MgnoEllipticSpec *spec, MgnoElliptic *elliptic);
@@ -67,6 +73,15 @@ PetscErrorCode MgnoEllipticDestroy(MgnoElliptic *elliptic);
 PetscErrorCode MgnoEllipticCoefficient(MgnoElliptic elliptic, const PetscReal *a);              /* a > 0 */
 PetscErrorCode MgnoEllipticSolve(MgnoElliptic elliptic, const PetscReal *f, PetscReal *u, PetscBool guess, PetscReal *residual, PetscInt *its); /* residual: |f - A u| / |f|, recomputed */
 PetscErrorCode MgnoEllipticApply(MgnoElliptic elliptic, const PetscReal *u, PetscReal *au);
+PetscErrorCode MgnoEllipticMatrix(MgnoElliptic elliptic, Mat *A); /* borrowed */
+
+/* ---- stencil.c: the same on the points of a sample ---- */
+PetscErrorCode MgnoStencilSolver(const Mgno *m, MgnoPc pc, PetscReal rtol, PetscInt max_it, MgnoElliptic *elliptic);
+PetscErrorCode MgnoStencilCreate(const Mgno *m, MgnoElliptic *elliptic, PetscReal **a, PetscReal **f); /* work arrays [points]: PetscFree2 */
+PetscErrorCode MgnoStencilCoefficient(const Mgno *m, MgnoElliptic elliptic, const PetscReal *x, PetscReal *a, PetscReal *f);
+PetscErrorCode MgnoStencilApply(const Mgno *m, MgnoElliptic elliptic, const PetscReal *u, PetscReal *au);
+PetscErrorCode MgnoStencilRhs(const Mgno *m, const PetscReal *f, PetscReal *rhs);
+PetscErrorCode MgnoStencilSolve(const Mgno *m, MgnoElliptic elliptic, const PetscReal *f, PetscReal *u, PetscBool guess, PetscReal *residual, PetscInt *its);
 
 /* ---- dataset.c: files of samples ---- */
 typedef struct {
@@ -109,6 +124,14 @@ PetscErrorCode MgnoReportColumn(Mgno *m, TesReport report, const char name[], Pe
 PetscErrorCode MgnoReportSample(Mgno *m, MPI_Comm comm, TesReport report, const char name[], const char unit[], const char long_name[], int owner, const PetscReal *values, PetscReal scale);
 PetscErrorCode MgnoReportDestroy(Mgno *m);
 
+/* the data set in memory (samples.c) */
+typedef struct {
+  PetscBool    ready;
+  PetscInt     c_in, c_out, frames; /* of a pair; pairs per sample */
+  TesPartition part;                /* samples over the ranks */
+  MgnoRows     rows;
+} MgnoSamples;
+
 /* ---- the context ---- */
 struct _Mgno {
   TesInts actions;
@@ -126,6 +149,10 @@ struct _Mgno {
       PetscReal alpha, tau;
     } grf;
     PetscReal  high, low, source, log_scale;
+    int        sources;
+    struct {
+      PetscReal alpha, tau;
+    } source_field;
     PetscReal  omega, viscosity, force, dt, frame_time;
     PetscInt   frames;
     struct {
@@ -137,22 +164,88 @@ struct _Mgno {
     PetscInt64 seed;
   } data;
 
+  TesInts boundary;
+  struct {
+    PetscInt layers, channels, in_channels, out_channels, levels;
+    struct {
+      TesInts pre, post;
+    } smoothing;
+    int         coarse_problem, transfer, tie, skip, norm, activation, compat, output;
+    PetscBool   conv_bias;
+    const char *weights;
+  } model;
+  struct {
+    int                 loss;
+    PetscInt            h1_cut, epochs, batch;
+    PetscReal           h1_mass, time_limit, target;
+    TesOptimizerOptions optimizer;
+    TesSchedule         schedule;
+    TesReals            cycle_beta1;
+    struct {
+      int input, output;
+    } normalize;
+    int select, recompute;
+  } train;
+  struct {
+    const char *file;
+  } predict;
+  struct {
+    int      factor; /* 0, 1, 2: 1, 2, 4 times the resolution */
+    PetscInt samples;
+  } evaluate;
+  struct {
+    TesInts   use, compare;
+    int       method;
+    PetscReal rtol;
+    PetscInt  max_it, samples;
+  } solve;
+  struct {
+    int      reduce;
+    PetscInt blocks;
+  } parallel;
+
   /* derived from the deck */
   const MgnoFamily *family;
   PetscInt          n[MGNO_DIM]; /* points per dimension, 1 beyond dim */
   PetscInt64        points;
-  PetscInt          c_out;       /* channels of y in the data set */
+  PetscInt          c_in, c_out; /* channels of x and y in a data set of ours */
   PetscInt64        samples;
   TesType           store;
   PetscInt64        data_seed;
   PetscReal         lower, h[MGNO_DIM];
+  PetscInt          frames;       /* pairs per sample */
+  PetscBool         network;      /* some action needs the network */
 
   /* state: where in the chain */
   PetscInt64 action, place; /* which action, steps done in it */
   PetscReal  residual_max, its_sum;
   PetscReal  rows_done;
 
-  MgnoMaker maker; /* of the action generate */
+  struct {
+    PetscBool  begun;
+    PetscInt64 epoch, best_epoch;
+    PetscReal  loss, l2;                  /* sums over the pairs of the epoch so far */
+    PetscReal  done, seconds, best_value; /* pairs trained with, in how much time; validation error of the best weights */
+  } trained;
+  PetscInt64 n_history, n_errors, n_rolled, n_solved, n_finer;
+  PetscReal *finer;                                   /* [samples][ways] errors at the finer resolution */
+  PetscReal *rolled, *solved;                         /* [trajectories][frames] errors; [samples][methods][2] iterations, residuals */
+  PetscReal  solve_seconds[8];                        /* per method, over the samples */
+  PetscReal *history, *errors;                        /* per epoch; [pairs][metrics] of the test */
+  PetscReal *theta, *best;                            /* weights, and those that are reported */
+  PetscReal *mean[2], *deviation[2];                  /* normalisation of input and output */
+  PetscBool  model_ready;
+
+  /* made in set-up or at first use */
+  MgnoMaker         maker; /* of the action generate */
+  struct MgnoPlan_ *plan;
+  struct _MgnoNet  *net[2]; /* inference, training */
+  MgnoSamples       loaded;
+  TesOptimizer      optimizer;
+  TesReducer        reducer;
+  struct _MgnoLoss *loss, *loss_l2;
+  PetscReal        *g, *packed, *raw;
+  PetscInt64        predict_samples;
   TesGrid    grid_object; /* of the fields in the result */
   TesField   show[16];
   PetscInt   n_show, n_columns;

@@ -161,13 +161,12 @@ static PetscErrorCode Frame(const Mgno *m, Flow *o, PetscReal *steps)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Make(Mgno *m, MgnoMaker maker, PetscInt64 sample, PetscReal *x, PetscReal *y, PetscReal *residual, PetscReal *its)
+PetscErrorCode MgnoFlowRun(const Mgno *m, MgnoMaker maker, const PetscReal *x, PetscReal *y, PetscReal *residual, PetscReal *its)
 {
   Flow     *o = maker->own;
   PetscReal first = 0, last = 0, square = 0;
 
   PetscFunctionBegin;
-  PetscCall(TesGrfSample(o->grf, m->data_seed, sample, x));
   PetscCall(TesFFTForward(o->fft, x, o->w));
   *its = 0;
   for (PetscInt frame = 0; frame < m->data.frames; frame++) {
@@ -183,6 +182,14 @@ static PetscErrorCode Make(Mgno *m, MgnoMaker maker, PetscInt64 sample, PetscRea
     square += x[i] * x[i];
   }
   *residual = PetscAbsReal(last - first) / (PetscReal)o->points / PetscMax(PetscSqrtReal(square / (PetscReal)o->points), 1e-300);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Make(Mgno *m, MgnoMaker maker, PetscInt64 sample, PetscReal *x, PetscReal *y, PetscReal *residual, PetscReal *its)
+{
+  PetscFunctionBegin;
+  PetscCall(TesGrfSample(((Flow *)maker->own)->grf, m->data_seed, sample, x));
+  PetscCall(MgnoFlowRun(m, maker, x, y, residual, its));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -1,5 +1,5 @@
 /* The end of a run: figures of the actions, arrays for the plots, the fields of a sample. */
-#include "mgno.h"
+#include "model.h"
 
 /* an array of the result; the report borrows it until the problem is destroyed */
 PetscErrorCode MgnoReportColumn(Mgno *m, TesReport report, const char name[], PetscInt64 n, const PetscReal *values, const char unit[], const char long_name[], PetscReal scale)
@@ -90,7 +90,7 @@ static PetscErrorCode ReportData(TesProblem problem, TesReport report)
                           &(TesFigureNote){.unit = "1", .certified = PETSC_TRUE, .scale = 1, .help = m->data.family == MGNO_NAVIER_STOKES ? "largest drift of the mean vorticity over rms" : "largest relative residual of a solve, formed anew"}));
   PetscCall(TesReportReal(report, "data_iterations", m->its_sum / PetscMax(m->rows_done, 1), &(TesFigureNote){.unit = "1", .help = m->data.family == MGNO_NAVIER_STOKES ? "time steps per trajectory" : "mean iterations of a solve"}));
   PetscCall(TesPartitionCreate(comm, m->samples, 1, &part));
-  PetscCall(MgnoRowsCreate(m, part.n, part.first, part.n_local, 1, m->c_out, &rows));
+  PetscCall(MgnoRowsCreate(m, part.n, part.first, part.n_local, m->c_in, m->c_out, &rows));
   PetscCall(MgnoRowsRead(problem, path, part.n, part.first, 2, &rows));
   PetscCall(PetscMalloc1(m->samples, &all));
   PetscCall(Gather(comm, &part, rows.residual, all));
@@ -103,7 +103,7 @@ static PetscErrorCode ReportData(TesProblem problem, TesReport report)
   PetscCall(PetscFree(all));
   PetscCall(MgnoRowsDestroy(&rows));
   /* sample 0 is read by rank 0 */
-  PetscCall(MgnoRowsCreate(m, 1, 0, part.rank ? 0 : 1, 1, m->c_out, &first));
+  PetscCall(MgnoRowsCreate(m, 1, 0, part.rank ? 0 : 1, m->c_in, m->c_out, &first));
   PetscCall(MgnoRowsRead(problem, path, m->samples, 0, 1, &first));
   PetscCall(PetscMalloc1(m->points, &x));
   for (int which = 0; which < 2; which++) {
@@ -125,6 +125,11 @@ PetscErrorCode MgnoFinish(TesProblem problem, TesReport report)
 
   PetscFunctionBegin;
   if (MgnoDoes(m, MGNO_GENERATE)) PetscCall(ReportData(problem, report));
+  if (MgnoDoes(m, MGNO_TRAIN)) PetscCall(MgnoTrainReport(problem, report));
+  if (MgnoDoes(m, MGNO_EVALUATE)) PetscCall(MgnoEvaluateReport(problem, report));
+  if (MgnoDoes(m, MGNO_SOLVE)) PetscCall(MgnoSolveReport(problem, report));
+  if (MgnoDoes(m, MGNO_ROLLOUT)) PetscCall(MgnoRolloutReport(problem, report));
+  if (m->network) PetscCall(MgnoModelReport(problem, report));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -1,0 +1,102 @@
+/* The action `rollout`: the network steps the test trajectories from their start, its output being its next input, and is compared with the true frames.
+
+   A trajectory is stepped by one rank; a step of the run is a group of trajectories. Result: the mean relative L2 error of each frame. */
+#include "model.h"
+
+#define GROUP 16
+
+PetscInt64 MgnoRolloutSteps(const Mgno *m)
+{
+  return ((PetscInt64)m->data.test + GROUP - 1) / GROUP;
+}
+
+static PetscErrorCode Trajectory(Mgno *m, MgnoNet net, MgnoLoss loss, PetscInt64 sample, const PetscReal *x, const PetscReal *y, PetscReal *error)
+{
+  const PetscInt64 length = m->points * m->model.in_channels;
+  PetscReal       *v, *o;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc2(length, &v, length, &o));
+  PetscCall(PetscArraycpy(o, x, length));
+  for (PetscInt frame = 0; frame < m->frames; frame++) {
+    PetscCall(PetscArraycpy(v, o, length));
+    PetscCall(MgnoModelApply(m, net, v, o));
+    PetscCall(MgnoLossValue(loss, sample, x, o, y + frame * length, &error[frame], NULL));
+  }
+  PetscCall(PetscFree2(v, o));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoRolloutStep(TesProblem problem, TesProgress *progress)
+{
+  Mgno            *m      = TesProblemCtx(problem);
+  MPI_Comm         comm   = TesProblemComm(problem);
+  const PetscInt64 first  = m->place * GROUP, n = PetscMin(GROUP, m->data.test - first), frames = m->frames, length = m->points * m->model.in_channels;
+  PetscErrorCode   ierr   = PETSC_SUCCESS;
+  TesPartition     work;
+  MgnoNet          net;
+  MgnoLoss         loss;
+  PetscInt64      *pair;
+  PetscReal       *x, *y, *fx, *fy, *longer;
+
+  PetscFunctionBegin;
+  PetscCall(MgnoSamplesLoad(problem));
+  PetscCall(MgnoModelLoad(problem));
+  PetscCall(MgnoModelNet(m, PETSC_FALSE, &net));
+  PetscCall(MgnoNetWeights(net, m->best));
+  PetscCall(MgnoLossCreate(m, MGNO_L2, m->model.out_channels, 1, &loss));
+  PetscCall(TesPartitionCreate(comm, n, 1, &work));
+  PetscCall(PetscMalloc4(n, &pair, work.n_local * length + 1, &x, work.n_local * length * frames + 1, &y, work.n_local * length + 1, &fx));
+  PetscCall(PetscMalloc2(work.n_local * length + 1, &fy, (first + n) * frames, &longer));
+  for (PetscInt64 frame = 0; frame < frames; frame++) { /* the frames of the group, one after the other */
+    for (PetscInt64 i = 0; i < n; i++) pair[i] = ((PetscInt64)m->data.train + m->data.validation + first + i) * frames + frame;
+    PetscCall(MgnoSamplesFetch(problem, &work, pair, fx, fy));
+    for (PetscInt64 i = 0; i < work.n_local; i++) {
+      if (frame == 0) PetscCall(PetscArraycpy(x + i * length, fx + i * length, length));
+      PetscCall(PetscArraycpy(y + (i * frames + frame) * length, fy + i * length, length));
+    }
+  }
+  PetscCall(PetscArrayzero(longer, (first + n) * frames));
+  if (first) PetscCall(PetscArraycpy(longer, m->rolled, first * frames));
+  {
+    PetscReal *fresh = longer + first * frames;
+
+    for (PetscInt64 i = 0; i < work.n_local && !ierr; i++)
+      ierr = Trajectory(m, net, loss, m->data.train + m->data.validation + first + work.first + i, x + i * length, y + i * frames * length, fresh + (work.first + i) * frames);
+    PetscCall(TesAgree(comm, ierr));
+    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, fresh, (PetscMPIInt)(n * frames), MPIU_REAL, MPI_SUM, comm)); /* one contribution each: exact */
+  }
+  PetscCall(PetscFree(m->rolled));
+  PetscCall(PetscMalloc1((first + n) * frames, &m->rolled));
+  m->n_rolled = (first + n) * frames;
+  PetscCall(PetscArraycpy(m->rolled, longer, m->n_rolled));
+  PetscCall(PetscFree4(pair, x, y, fx));
+  PetscCall(PetscFree2(fy, longer));
+  PetscCall(MgnoLossDestroy(&loss));
+  progress->work = (PetscReal)(n * frames);
+  PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "rollout %" PetscInt64_FMT "/%" PetscInt_FMT, first + n, m->data.test));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoRolloutReport(TesProblem problem, TesReport report)
+{
+  Mgno            *m = TesProblemCtx(problem);
+  const PetscInt64 n = m->n_rolled / PetscMax(m->frames, 1);
+  PetscReal       *column, *mean, *time, total = 0;
+
+  PetscFunctionBegin;
+  if (!n) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc3(n, &column, m->frames, &mean, m->frames, &time));
+  for (PetscInt f = 0; f < m->frames; f++) {
+    for (PetscInt64 i = 0; i < n; i++) column[i] = m->rolled[i * m->frames + f];
+    mean[f] = TesSumPairwise(n, column) / (PetscReal)n;
+    time[f] = (f + 1) * (m->data.frame_time > 0 ? m->data.frame_time : 1);
+    total += mean[f] / m->frames;
+  }
+  PetscCall(TesReportReal(report, "rollout_l2", total, &(TesFigureNote){.unit = "1", .scale = 1, .help = "relative L2 error of a rollout, mean over frames and test trajectories"}));
+  PetscCall(TesReportReal(report, "rollout_l2_last", mean[m->frames - 1], &(TesFigureNote){.unit = "1", .scale = 1, .help = "the same at the last frame"}));
+  PetscCall(MgnoReportColumn(m, report, "rollout/time", m->frames, time, "time", "time of the frame", 0));
+  PetscCall(MgnoReportColumn(m, report, "rollout/l2", m->frames, mean, "1", "relative L2 error of the frame, mean over test trajectories", 1));
+  PetscCall(PetscFree3(column, mean, time));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

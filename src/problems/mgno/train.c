@@ -1,0 +1,323 @@
+/* The action `train`: minimise the sum over the batch of a relative loss, batch by batch, epoch by epoch.
+
+   The pairs of an epoch are taken in the order of TesShuffle(seed, epoch). A batch is cut into parallel.blocks work units of neighbouring positions; a unit is done by one rank, its
+   gradient is formed in one fixed order, and units are summed by the reducer of the tensor room (exact: the same bits for every rank count). Per-sample losses travel as one
+   number each and are added in the order of their positions. Every rank then makes the same update.
+
+   A step of the run is a portion of an epoch of fixed work (about 3e11 operations), so that signals and clocks are looked at every few seconds. At the end of an epoch the
+   validation samples are evaluated and the best weights kept. State: weights, best weights, optimizer, epoch and place in it, sums so far, history. */
+#include "model.h"
+
+#define PORTION_FLOPS 3e11
+#define HISTORY       8 /* numbers per epoch */
+
+enum { H_EPOCH, H_RATE, H_BETA1, H_LOSS, H_L2, H_VALIDATION_L2, H_VALIDATION_H1, H_BEST };
+
+static PetscInt64 Pairs(const Mgno *m)
+{
+  return (PetscInt64)m->data.train * m->frames;
+}
+
+static PetscInt64 Batches(const Mgno *m)
+{
+  return (Pairs(m) + m->train.batch - 1) / m->train.batch;
+}
+
+static PetscInt64 Portion(const Mgno *m)
+{
+  const PetscReal flops = 3 * MgnoPlanFlops(m->plan) * m->train.batch;
+
+  return PetscMin(Batches(m), PetscMax(1, (PetscInt64)(PORTION_FLOPS / flops)));
+}
+
+static PetscInt64 PortionsPerEpoch(const Mgno *m)
+{
+  return (Batches(m) + Portion(m) - 1) / Portion(m);
+}
+
+PetscInt64 MgnoTrainSteps(const Mgno *m)
+{
+  return m->train.epochs * PortionsPerEpoch(m);
+}
+
+PetscErrorCode MgnoTrainSetUp(TesProblem problem)
+{
+  Mgno       *m = TesProblemCtx(problem);
+  MgnoNet     net;
+  PetscInt64 *first;
+
+  PetscFunctionBegin;
+  PetscCall(TesOptimizerCreate(&m->train.optimizer, m->plan->size, &m->optimizer));
+  PetscCall(MgnoModelNet(m, PETSC_TRUE, &net));
+  /* blocks of the reducer are the tensors as they lie in the packed gradient */
+  PetscCall(PetscMalloc1(m->plan->n_tensors + 1, &first));
+  PetscCall(PetscArraycpy(first, MgnoNetOffsets(net), m->plan->n_tensors + 1));
+  PetscCall(TesReducerCreate(TesProblemComm(problem), (TesReduceKind)m->parallel.reduce, m->plan->n_tensors, first, &m->reducer));
+  PetscCall(PetscFree(first));
+  PetscCall(PetscMalloc2(m->plan->size, &m->g, MgnoNetOffsets(net)[m->plan->n_tensors], &m->packed));
+  PetscCall(MgnoLossCreate(m, (MgnoLossKind)m->train.loss, m->model.out_channels, m->train.h1_mass, &m->loss));
+  PetscCall(MgnoLossCreate(m, MGNO_L2, m->model.out_channels, 1, &m->loss_l2));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoTrainDestroy(Mgno *m)
+{
+  PetscFunctionBegin;
+  PetscCall(TesOptimizerDestroy(&m->optimizer));
+  PetscCall(TesReducerDestroy(&m->reducer));
+  PetscCall(PetscFree2(m->g, m->packed));
+  PetscCall(MgnoLossDestroy(&m->loss));
+  PetscCall(MgnoLossDestroy(&m->loss_l2));
+  PetscCall(PetscFree(m->history));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* loss and l2 of the samples of this rank in one batch into values[position][2]; gradients into the reducer */
+static PetscErrorCode BatchLocal(TesProblem problem, const TesPartition *work, const PetscInt64 pair[], PetscReal *x, PetscReal *y, PetscReal *o, PetscReal *bar, PetscReal *values)
+{
+  Mgno            *m       = TesProblemCtx(problem);
+  const PetscInt64 length  = m->points * m->model.in_channels, out = m->points * m->model.out_channels;
+  MgnoNet          net;
+  TesType          type;
+  PetscInt64       n;
+
+  PetscFunctionBegin;
+  PetscCall(MgnoModelNet(m, PETSC_TRUE, &net));
+  for (PetscInt64 i = 0; i < work->n_local; i++) {
+    const PetscInt64 at = work->first + i;
+
+    if (i % work->unit == 0) PetscCall(MgnoNetClear(net));
+    PetscCall(PetscArraycpy(m->raw, x + i * length, length)); /* the loss may need the coefficient as it is */
+    PetscCall(MgnoModelApply(m, net, x + i * length, o));
+    PetscCall(MgnoLossValue(m->loss, pair[at], m->raw, o, y + i * out, &values[2 * at], bar));
+    PetscCall(MgnoLossValue(m->loss_l2, pair[at], m->raw, o, y + i * out, &values[2 * at + 1], NULL));
+    MgnoNormalizerDecode(m, bar, PETSC_TRUE);
+    PetscCall(MgnoNetBackward(net, bar, NULL));
+    if ((i + 1) % work->unit == 0 || i + 1 == work->n_local) {
+      const void *g = MgnoNetGradient(net, &type, &n);
+
+      PetscCall(TesReducerAdd(m->reducer, type, g));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Batch(TesProblem problem, PetscInt64 size, const PetscInt64 pair[], const TesRate *rate, PetscReal *values)
+{
+  Mgno            *m      = TesProblemCtx(problem);
+  TesTimers        timers = TesProblemTimers(problem);
+  const PetscInt64 unit   = PetscMax(1, (m->train.batch + m->parallel.blocks - 1) / m->parallel.blocks);
+  TesPartition     work, units;
+  MgnoNet          net;
+  PetscReal       *x, *y, *o, *bar;
+  PetscErrorCode   ierr;
+
+  PetscFunctionBegin;
+  PetscCall(TesPartitionCreate(TesProblemComm(problem), size, unit, &work));
+  PetscCall(TesPartitionCreate(TesProblemComm(problem), work.n_units, 1, &units));
+  PetscCall(PetscMalloc5(m->points * m->model.in_channels * work.n_local + 1, &x, m->points * m->model.out_channels * work.n_local + 1, &y, m->points * m->model.out_channels, &o,
+                         m->points * m->model.out_channels, &bar, m->points * m->model.in_channels, &m->raw));
+  PetscCall(TesPhaseBegin(timers, "exchange"));
+  PetscCall(MgnoSamplesFetch(problem, &work, pair, x, y));
+  PetscCall(TesPhaseEnd(timers, "exchange"));
+  PetscCall(TesPhaseBegin(timers, "network"));
+  PetscCall(MgnoModelNet(m, PETSC_TRUE, &net));
+  PetscCall(MgnoNetWeights(net, m->theta));
+  PetscCall(TesReducerBegin(m->reducer, &units));
+  ierr = BatchLocal(problem, &work, pair, x, y, o, bar, values);
+  PetscCall(TesPhaseEnd(timers, "network"));
+  PetscCall(PetscFree5(x, y, o, bar, m->raw));
+  PetscCall(TesPhaseBegin(timers, "reduce"));
+  PetscCall(TesAgree(TesProblemComm(problem), ierr));
+  PetscCall(TesReducerFinish(m->reducer, m->packed));
+  PetscCall(TesPhaseEnd(timers, "reduce"));
+  PetscCall(TesPhaseBegin(timers, "update"));
+  PetscCall(MgnoNetUnpack(net, m->packed, m->g));
+  PetscCall(TesOptimizerApply(m->optimizer, rate, m->theta, m->g));
+  PetscCall(TesPhaseEnd(timers, "update"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Begin(TesProblem problem)
+{
+  Mgno *m = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  PetscCall(MgnoSamplesLoad(problem));
+  if (m->trained.begun) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(MgnoModelLoad(problem));
+  if (!m->model_ready) {
+    PetscCall(MgnoNormalizerFit(problem));
+    PetscCall(MgnoPlanStart(m->plan, TesProblemSeed(problem), m->theta));
+    m->model_ready = PETSC_TRUE;
+  }
+  PetscCall(PetscArraycpy(m->best, m->theta, m->plan->size));
+  m->trained.begun = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the numbers that are not finite, said with what was being done */
+static PetscErrorCode CheckValues(TesProblem problem, PetscInt64 count, const PetscReal *values, PetscInt64 first, const PetscInt64 pair[])
+{
+  Mgno *m = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  for (PetscInt64 i = 0; i < count; i++)
+    PetscCheck(!PetscIsInfOrNanReal(values[2 * i]), TesProblemComm(problem), TES_ERR_NUMBERS,
+               "the loss is %g in epoch %" PetscInt64_FMT ", batch %" PetscInt64_FMT ", sample %" PetscInt64_FMT ": lower train.optimizer.learning_rate, or set train.optimizer.clip; --restart goes on from the last good checkpoint",
+               (double)values[2 * i], m->trained.epoch + 1, (first + i) / m->train.batch + 1, pair[first + i] / m->frames);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode EpochEnd(TesProblem problem, const TesRate *rate)
+{
+  Mgno            *m     = TesProblemCtx(problem);
+  const PetscInt64 count = (PetscInt64)m->data.validation * m->frames;
+  PetscReal        row[HISTORY] = {0}, *values;
+
+  PetscFunctionBegin;
+  row[H_EPOCH] = (PetscReal)(m->trained.epoch + 1);
+  row[H_RATE]  = rate->learning_rate;
+  row[H_BETA1] = rate->beta1;
+  row[H_LOSS]  = m->trained.loss / (PetscReal)Pairs(m);
+  row[H_L2]    = m->trained.l2 / (PetscReal)Pairs(m);
+  if (count) {
+    PetscCall(TesPhaseBegin(TesProblemTimers(problem), "validation"));
+    PetscCall(PetscMalloc1(count * MGNO_METRICS, &values));
+    PetscCall(MgnoMetrics(problem, Pairs(m), count, m->theta, values));
+    for (int k = 0; k < 2; k++) {
+      PetscReal *column;
+
+      PetscCall(PetscMalloc1(count, &column));
+      for (PetscInt64 i = 0; i < count; i++) column[i] = values[i * MGNO_METRICS + (k ? MGNO_METRIC_H1 : MGNO_METRIC_L2)];
+      row[k ? H_VALIDATION_H1 : H_VALIDATION_L2] = TesSumPairwise(count, column) / (PetscReal)count;
+      PetscCall(PetscFree(column));
+    }
+    PetscCall(PetscFree(values));
+    PetscCall(TesPhaseEnd(TesProblemTimers(problem), "validation"));
+  }
+  if (!count || m->train.select == 0 || m->trained.best_epoch == 0 || row[H_VALIDATION_L2] < m->trained.best_value) {
+    m->trained.best_value = row[H_VALIDATION_L2];
+    m->trained.best_epoch = m->trained.epoch + 1;
+    PetscCall(PetscArraycpy(m->best, m->theta, m->plan->size));
+  }
+  row[H_BEST] = (PetscReal)m->trained.best_epoch;
+  {
+    PetscReal *longer;
+
+    PetscCall(PetscMalloc1(m->n_history + HISTORY, &longer));
+    if (m->n_history) PetscCall(PetscArraycpy(longer, m->history, m->n_history));
+    PetscCall(PetscArraycpy(longer + m->n_history, row, HISTORY));
+    PetscCall(PetscFree(m->history));
+    m->history = longer;
+    m->n_history += HISTORY;
+  }
+  m->trained.epoch++;
+  m->trained.loss = m->trained.l2 = 0;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoTrainStep(TesProblem problem, TesProgress *progress, PetscBool *ended)
+{
+  Mgno            *m     = TesProblemCtx(problem);
+  MPI_Comm         comm  = TesProblemComm(problem);
+  const PetscReal  t0    = TesNow();
+  const PetscInt64 per   = PortionsPerEpoch(m), part = m->place % per;
+  const PetscInt64 first = part * Portion(m) * m->train.batch, last = PetscMin(Pairs(m), first + Portion(m) * m->train.batch), count = last - first;
+  PetscInt        *order;
+  PetscInt64      *pair;
+  PetscReal       *values, *column, seconds;
+  TesRate          rate;
+
+  PetscFunctionBegin;
+  PetscCall(Begin(problem));
+  PetscCall(PetscMalloc4(Pairs(m), &order, Pairs(m), &pair, 2 * count, &values, count, &column));
+  PetscCall(TesShuffle(TesProblemSeed(problem), m->trained.epoch, (PetscInt)Pairs(m), order));
+  for (PetscInt64 i = 0; i < Pairs(m); i++) pair[i] = order[i];
+  PetscCall(TesScheduleAt(&m->train.schedule, &m->train.optimizer, m->trained.epoch, m->train.epochs, &rate));
+  PetscCall(PetscArrayzero(values, 2 * count));
+  for (PetscInt64 b = first; b < last; b += m->train.batch) PetscCall(Batch(problem, PetscMin(m->train.batch, last - b), pair + b, &rate, values + 2 * (b - first)));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, values, (PetscMPIInt)(2 * count), MPIU_REAL, MPI_SUM, comm)); /* one contribution each: exact */
+  PetscCall(CheckValues(problem, count, values, first, pair));
+  for (int k = 0; k < 2; k++) {
+    for (PetscInt64 i = 0; i < count; i++) column[i] = values[2 * i + k];
+    *(k ? &m->trained.l2 : &m->trained.loss) += TesSumPairwise(count, column);
+  }
+  m->trained.done += (PetscReal)count;
+  PetscCall(PetscFree4(order, pair, values, column));
+  progress->work = (PetscReal)count;
+  PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "train epoch %" PetscInt64_FMT "/%" PetscInt_FMT, m->trained.epoch + 1, m->train.epochs));
+  if (part + 1 == per) PetscCall(EpochEnd(problem, &rate));
+  progress->merit_name = m->data.validation ? "validation L2" : "training L2";
+  progress->merit      = m->n_history ? m->history[m->n_history - HISTORY + (m->data.validation ? H_VALIDATION_L2 : H_L2)] : 0;
+  seconds              = TesNow() - t0;
+  PetscCallMPI(MPI_Bcast(&seconds, 1, MPIU_REAL, 0, comm));
+  m->trained.seconds += seconds;
+  *ended = m->train.time_limit > 0 && m->trained.seconds >= m->train.time_limit ? PETSC_TRUE : PETSC_FALSE;
+  if (*ended || m->trained.epoch >= m->train.epochs) {
+    if (m->train.select == 0 || !m->trained.best_epoch) PetscCall(PetscArraycpy(m->best, m->theta, m->plan->size));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoTrainObserve(TesProblem problem, TesSeries series)
+{
+  Mgno            *m   = TesProblemCtx(problem);
+  const PetscReal *row = m->n_history ? m->history + m->n_history - HISTORY : NULL;
+
+  PetscFunctionBegin;
+  PetscCall(TesSeriesReal(series, "epoch", "1", row ? row[H_EPOCH] : 0));
+  PetscCall(TesSeriesReal(series, "images", "1", m->trained.done));
+  PetscCall(TesSeriesReal(series, "learning_rate", "1", row ? row[H_RATE] : 0));
+  PetscCall(TesSeriesReal(series, "beta1", "1", row ? row[H_BETA1] : 0));
+  PetscCall(TesSeriesReal(series, "train_loss", "1", row ? row[H_LOSS] : 1));
+  PetscCall(TesSeriesReal(series, "train_l2", "1", row ? row[H_L2] : 1));
+  PetscCall(TesSeriesReal(series, "validation_l2", "1", row ? row[H_VALIDATION_L2] : 1));
+  PetscCall(TesSeriesReal(series, "validation_h1", "1", row ? row[H_VALIDATION_H1] : 1));
+  PetscCall(TesSeriesTiming(series, "images_per_second", "1/s", m->trained.seconds > 0 ? m->trained.done / m->trained.seconds : 0));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoTrainState(TesProblem problem, TesState state)
+{
+  Mgno *m = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  PetscCall(TesStateBool(state, "train/begun", &m->trained.begun));
+  PetscCall(TesStateInt(state, "train/epoch", &m->trained.epoch));
+  PetscCall(TesStateReal(state, "train/loss", &m->trained.loss));
+  PetscCall(TesStateReal(state, "train/l2", &m->trained.l2));
+  PetscCall(TesStateReal(state, "train/images", &m->trained.done));
+  PetscCall(TesStateReal(state, "train/seconds", &m->trained.seconds));
+  PetscCall(TesStateReal(state, "train/best_value", &m->trained.best_value));
+  PetscCall(TesStateInt(state, "train/best_epoch", &m->trained.best_epoch));
+  PetscCall(TesStateRealsGrow(state, "train/history", &m->n_history, &m->history));
+  PetscCall(TesStatePush(state, "optimizer"));
+  PetscCall(TesOptimizerState(m->optimizer, state));
+  PetscCall(TesStatePop(state));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoTrainReport(TesProblem problem, TesReport report)
+{
+  static const char *const names[HISTORY] = {"train/epoch", "train/learning_rate", "train/beta1", "train/loss", "train/l2", "train/validation_l2", "train/validation_h1", "train/best_epoch"};
+  Mgno            *m     = TesProblemCtx(problem);
+  const PetscInt64 n     = m->n_history / HISTORY;
+  const PetscReal  flops = 3 * MgnoPlanFlops(m->plan), rate = m->trained.done / PetscMax(m->trained.seconds, 1e-9);
+  PetscReal       *column;
+
+  PetscFunctionBegin;
+  PetscCall(TesReportInt(report, "epochs", m->trained.epoch, &(TesFigureNote){.help = "epochs of training done"}));
+  PetscCall(TesReportInt(report, "best_epoch", m->trained.best_epoch, &(TesFigureNote){.help = "epoch whose weights are reported"}));
+  if (n) PetscCall(TesReportReal(report, "train_l2", m->history[(n - 1) * HISTORY + H_L2], &(TesFigureNote){.unit = "1", .scale = 1, .help = "mean relative L2 error of the training samples, last epoch"}));
+  if (n && m->data.validation) PetscCall(TesReportReal(report, "validation_l2", m->trained.best_value, &(TesFigureNote){.unit = "1", .scale = 1, .help = "mean relative L2 error of the validation samples, reported weights"}));
+  PetscCall(TesReportReal(report, "images_per_second", rate, &(TesFigureNote){.unit = "1/s", .timing = PETSC_TRUE, .help = "training, all ranks, everything included"}));
+  PetscCall(TesReportReal(report, "training_gflops", rate * flops * 1e-9, &(TesFigureNote){.unit = "1e9/s", .timing = PETSC_TRUE, .help = "operations of the network per second of training"}));
+  PetscCall(PetscMalloc1(n + 1, &column));
+  for (PetscInt k = 0; k < HISTORY && n; k++) {
+    for (PetscInt64 i = 0; i < n; i++) column[i] = m->history[i * HISTORY + k];
+    PetscCall(MgnoReportColumn(m, report, names[k], n, column, "1", names[k], 0));
+  }
+  PetscCall(PetscFree(column));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
