@@ -20,3 +20,5 @@ tes_lindblad_table(p07_collective_decay 1 collective_decay p07_collective_decay_
 
 tes_add_test(problems/lindblad/density RANKS 1 2 4 LABELS problem TIMEOUT 300 CALLS lindblad driver)
 tes_add_test(problems/lindblad/physics RANKS 1 2 LABELS problem TIMEOUT 300 CALLS lindblad driver)
+# quantum trajectories
+tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)
