@@ -530,9 +530,8 @@ static PetscErrorCode RefineCheck(TesProblem problem, GpPde *gp)
   } else if (strcmp(family, "auto"))
     PetscCall(TesDeckComplain(problem, "kernel.family", "for the published training: set solver.kind: reference, or leave the spectrum to be identified (spectral_grid)"));
   if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take newton or auto", gp->eq->name));
-  else if (gp->solver.kind == 1 && gp->equation.variable_coefficient)
-    PetscCall(TesDeckComplain(problem, "solver.kind", "not for a variable coefficient, whose operator is not separable: take newton or auto"));
-  if (gp->solver.kind == 2 && !gp->eq->nonlinear && !gp->equation.variable_coefficient) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
+  else if (gp->solver.kind == 1 && gp->remainder) PetscCall(TesDeckComplain(problem, "solver.kind", "not for a variable coefficient, whose operator is not separable: take newton or auto"));
+  if (gp->solver.kind == 2 && !gp->remainder) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -550,9 +549,9 @@ static PetscErrorCode RefineObserve(GpPde *gp, TesSeries series)
   PetscCall(TesSeriesReal(series, "pass", "1", (PetscReal)gp->pass));
   PetscCall(TesSeriesReal(series, "attempts", "1", (PetscReal)(gp->n_attempts / GP_ATTEMPT_WIDTH)));
   PetscCall(TesSeriesReal(series, "evidence_sigma", "1", gp->sigma));
-  PetscCall(TesSeriesReal(series, "newton_update", "1", gp->newton_update));
-  PetscCall(TesSeriesReal(series, "error_bound", "1", gp->last_bound));
-  PetscCall(TesSeriesReal(series, "best_error_bound", "1", gp->has_best ? gp->best_bound : 1));
+  PetscCall(TesSeriesReal(series, "newton_update", "1", PetscMin(gp->newton_update, GP_SHOWN_BOUND)));
+  PetscCall(TesSeriesReal(series, "error_bound", "1", PetscMin(gp->last_bound, GP_SHOWN_BOUND)));
+  PetscCall(TesSeriesReal(series, "best_error_bound", "1", gp->has_best ? PetscMin(gp->best_bound, GP_SHOWN_BOUND) : 1));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -167,6 +167,28 @@ static const LbSolver *Pick(const Lindblad *c)
   return table[c->solver][c->task];
 }
 
+/* a rate that is negative at some time is no rate: looked at on a grid of the run */
+static PetscErrorCode CheckRates(TesProblem problem, const Lindblad *c, PetscBool *good)
+{
+  PetscFunctionBegin;
+  for (int j = 0; j < c->model.n_jumps; j++) {
+    const LbJump *jump = &c->model.jump[j];
+    char          path[64];
+
+    if (!jump->time || (j && c->model.jump[j - 1].time == jump->time)) continue;
+    for (int k = 0; k <= 1024; k++) {
+      const PetscReal t = c->time.start + (c->time.end - c->time.start) * k / 1024, f = LbTimeValue(&c->model.time[jump->time], t);
+
+      if (f >= 0) continue;
+      *good = PETSC_FALSE;
+      snprintf(path, sizeof path, "jumps.%d.time", jump->item);
+      PetscCall(TesDeckComplain(problem, path, ": the factor of a rate is %g at t = %g; it must not be negative", (double)f, (double)t));
+      break;
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode LbContextCheck(TesProblem problem, Lindblad *c, PetscBool *good)
 {
   PetscFunctionBegin;
@@ -179,6 +201,7 @@ PetscErrorCode LbContextCheck(TesProblem problem, Lindblad *c, PetscBool *good)
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve)", solver_names[c->solver]));
   }
+  if (*good) PetscCall(CheckRates(problem, c, good));
   if (*good) PetscCall(c->how->check(problem, c, good));
   c->ready = *good;
   PetscFunctionReturn(PETSC_SUCCESS);
