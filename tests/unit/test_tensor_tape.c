@@ -302,6 +302,43 @@ static PetscErrorCode OwnOperationsPlugIn(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* y = <c, x>: the adjoint is c itself, once kept by the operation; a sweep must not add into it nor give it away */
+static PetscErrorCode FixedRaw(const TesNodeView *node, TesTensor g, TesTensor gin[])
+{
+  PetscFunctionBegin;
+  (void)g;
+  gin[0] = node->saved[0];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static const TesOp fixed_op = {"fixed", NULL, FixedRaw};
+
+static PetscErrorCode KeptTensorsSurviveBeingAdjoints(void)
+{
+  TesTape   tape;
+  TesTensor x, c, y, z, s, g;
+  PetscReal v[3];
+
+  PetscFunctionBegin;
+  PetscCall(TesTapeCreate(NULL, NULL, &tape));
+  PetscCall(Vector(tape, TES_F64, 3, 1, 1, &x));
+  PetscCall(Vector(tape, TES_F64, 3, 10, 10, &c));
+  PetscCall(TesTensorVariable(x));
+  PetscCall(TesDot(x, x, &z));
+  PetscCall(TesTensorConstant(tape, TES_F64, 0, NULL, 140, &y));
+  PetscCall(TesTapeRecord(&fixed_op, 1, &x, 1, &c, NULL, 0, y)); /* the last one: it is visited first */
+  PetscCall(TesAdd(z, y, &s));
+  for (int again = 0; again < 3; again++) {
+    PetscCall(TesGradients(s, NULL, 1, &x, PETSC_FALSE, &g));
+    PetscCall(TesTensorGet(g, v));
+    for (int i = 0; i < 3; i++) TES_CHECK_NEAR(v[i], 12 * (1 + i), 0);
+    PetscCall(TesTensorGet(c, v));
+    for (int i = 0; i < 3; i++) TES_CHECK_NEAR(v[i], 10 * (1 + i), 0);
+  }
+  PetscCall(TesTapeDestroy(&tape));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- memory ---- */
 
 static PetscErrorCode SweepsGiveMemoryBackAndRewindForgets(void)
@@ -533,6 +570,7 @@ static const TesTest tests[] = {
   TES_TEST(ThirdDerivativesByThreeSweeps),
   TES_TEST(GradientOfForcesMatchesTheDifferenceOracle),
   TES_TEST(OwnOperationsPlugIn),
+  TES_TEST(KeptTensorsSurviveBeingAdjoints),
   TES_TEST(SweepsGiveMemoryBackAndRewindForgets),
   TES_TEST(RecomputedSegmentsGiveTheSameBitsWithLessMemory),
   TES_TEST(FastFunctionsAreAccurate),
