@@ -39,6 +39,11 @@ PetscErrorCode TesSeriesAfresh(TesSeries series);
 PetscErrorCode TesSeriesField(TesSeries series, TesField field);
 PetscBool      TesSeriesWants(TesSeries series);
 
+/*@
+  TesSeriesSkip - there is nothing to record at this step: the row is dropped. Collective; nothing else may be given to the row
+@*/
+PetscErrorCode TesSeriesSkip(TesSeries series);
+
 /* ---- report: the final figures and arrays, for result.h5 and the table on the screen ---- */
 typedef struct _p_TesReport *TesReport;
 

@@ -110,6 +110,7 @@ PetscErrorCode TesSeriesBeginRow(TesSeries s, PetscInt64 step, PetscBool snapsho
   PetscCall(TesFieldSetClear(&s->fields));
   s->snapshot_due = snapshot_due;
   s->open         = PETSC_TRUE;
+  s->skip         = PETSC_FALSE;
   s->afresh       = PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -199,6 +200,14 @@ PetscErrorCode TesSeriesField(TesSeries s, TesField field)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode TesSeriesSkip(TesSeries s)
+{
+  PetscFunctionBegin;
+  PetscCheck(s->open, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "there is no row to skip");
+  s->skip = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscBool TesSeriesWants(TesSeries s)
 {
   return (PetscBool)(s->open && s->snapshot_due);
@@ -246,6 +255,11 @@ PetscErrorCode TesSeriesEndRow(TesSeries s, const TesProvenance *provenance)
   PetscFunctionBegin;
   PetscCheck(s->open, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "no row of the series is open");
   s->open = PETSC_FALSE;
+  if (s->skip) {
+    s->n_rows--;
+    PetscCall(TesFieldSetClear(&s->fields));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (s->afresh) {
     s->n_rows = 0;
     PetscCall(TesFieldSetClear(&s->fields));

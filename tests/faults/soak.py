@@ -24,7 +24,7 @@ import tempfile
 import time
 
 HOOKS = ["ckpt.write", "ckpt.flush", "ckpt.verify", "ckpt.rename", "series.write", "result.write"]
-LIMIT = 120  # seconds: a start that takes longer hangs
+LIMIT = 300  # seconds: a start that takes longer hangs
 
 
 class Failure(Exception):
@@ -163,6 +163,8 @@ def interrupt(run, folder, draw, duration, steps, log):
     elif way == "signal to one rank" and pids and os.path.exists(os.path.join(folder, "lock")):
         send(draw.choice(pids), number)
         way = number.name + " to one rank"
+    else:
+        way = "left alone, as no rank was there yet"
     end(process, way)
     for pid in pids:
         for _ in range(200):

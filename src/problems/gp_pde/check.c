@@ -98,7 +98,6 @@ static PetscErrorCode ResolveCoefficient(GpPde *gp)
 {
   PetscFunctionBegin;
   gp->coefficient_mean = 1;
-  gp->remainder        = gp->eq->nonlinear || gp->equation.variable_coefficient ? PETSC_TRUE : PETSC_FALSE;
   if (!gp->equation.variable_coefficient) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(TesExprCopy(gp->equation.variable_coefficient, &gp->coefficient));
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(TesExprDerivative(gp->coefficient, d, &gp->coefficient_first[d]));
@@ -253,8 +252,9 @@ PetscErrorCode GpCheck(TesProblem problem)
   gp->comm    = TesProblemComm(problem);
   gp->eq      = &gp_equations[gp->equation.kind];
   PetscCall(ResolveDomain(problem, gp, &good));
-  PetscCall(GpRouteChoose(gp));
   if (good) PetscCall(GpBoundaryResolve(problem, gp, &good));
+  gp->remainder = gp->eq->nonlinear || gp->equation.variable_coefficient ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(GpRouteChoose(gp));
   if (gp->dim && good) {
     PetscCall(CheckVariables(problem, gp, "equation.variable_coefficient", gp->equation.variable_coefficient, &good));
     PetscCall(CheckVariables(problem, gp, "source.expression", gp->source.expression, &good));

@@ -34,13 +34,15 @@ typedef struct {
   PetscErrorCode (*destroy)(GpPde *gp); /* of a way not taken, too */
 } GpRoute;
 
-typedef enum { GP_ROUTE_REFINE, GP_ROUTE_REFERENCE, GP_ROUTE_FOURIER } GpRouteNumber;
+typedef enum { GP_ROUTE_REFINE, GP_ROUTE_REFERENCE, GP_ROUTE_FOURIER, GP_ROUTE_INVERSE } GpRouteNumber;
 
-extern const GpRoute     gp_route_refine, gp_route_reference, gp_route_fourier;
+extern const GpRoute     gp_route_refine, gp_route_reference, gp_route_fourier, gp_route_inverse;
 PetscBool                GpFourierFits(const GpPde *gp);                   /* would solver.kind: fft_extension take this problem? */
 extern const char *const gp_solver_names[];
 extern const char *const gp_family_names[];   /* of kernel.family; gp_pde.c */
 extern const char *const gp_boundary_names[]; /* of boundary.kind; gp_pde.c */
+extern const char *const gp_unknown_names[];  /* of inverse.unknown; inverse.c */
+PetscBool                GpInverseWanted(const GpPde *gp);
 const GpRoute           *GpRouteNow(const GpPde *gp);
 PetscErrorCode           GpRouteChoose(GpPde *gp);                         /* by the deck */
 PetscErrorCode           GpRouteChange(GpPde *gp, GpRouteNumber number);   /* on the way: sets it up and starts it */
@@ -403,6 +405,13 @@ struct _GpPde {
     PetscReal error_bound_target;
   } refine;
   struct {
+    TesInts     unknown;
+    TesReals    initial;
+    const char *data;
+    PetscInt    synthetic;
+    PetscReal   noise_sd;
+  } inverse;
+  struct {
     int       family;
     PetscReal nu;
     PetscInt  components;
@@ -453,6 +462,7 @@ struct _GpPde {
   PetscInt             route;    /* GpRouteNumber; state */
   struct _GpTraining  *training; /* reference.c */
   struct _GpFourier   *fourier;  /* fourier.c */
+  struct _GpInverse   *inverse_work; /* inverse.c */
 
   /* the refine loop: state, see refine.c */
   PetscInt     stage, pass, which, newton, n_kept;

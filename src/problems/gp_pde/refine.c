@@ -530,9 +530,8 @@ static PetscErrorCode RefineCheck(TesProblem problem, GpPde *gp)
   } else if (strcmp(family, "auto"))
     PetscCall(TesDeckComplain(problem, "kernel.family", "for the published training: set solver.kind: reference, or leave the spectrum to be identified (spectral_grid)"));
   if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take newton or auto", gp->eq->name));
-  else if (gp->solver.kind == 1 && gp->equation.variable_coefficient)
-    PetscCall(TesDeckComplain(problem, "solver.kind", "not for a variable coefficient, whose operator is not separable: take newton or auto"));
-  if (gp->solver.kind == 2 && !gp->eq->nonlinear && !gp->equation.variable_coefficient) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
+  else if (gp->solver.kind == 1 && gp->remainder) PetscCall(TesDeckComplain(problem, "solver.kind", "not for a variable coefficient, whose operator is not separable: take newton or auto"));
+  if (gp->solver.kind == 2 && !gp->remainder) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

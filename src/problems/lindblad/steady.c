@@ -266,7 +266,7 @@ static PetscErrorCode NextRung(TesProblem problem, Lindblad *c, const char why[]
     SETERRQ(c->density.world, TES_ERR_NUMBERS, "no steady state found: method %s %s at |L rho| = %.3g, wanted %.3g after %" PetscInt64_FMT " applications (last cycles: %s). Steady states may be several, or the damping very weak: "
             "try task: evolve to a long time, or a larger steady.rtol", rung_names[s->rung], why, (double)s->residual, (double)s->target, s->applications, text);
   }
-  PetscCall(TesProblemSay(problem, "steady: %s %s at |L rho| = %.3g after %" PetscInt64_FMT " applications; going on with %s", rung_names[s->rung], why, (double)s->residual, s->applications,
+  PetscCall(LbSay(problem, c, "steady: %s %s at |L rho| = %.3g after %" PetscInt64_FMT " applications; going on with %s", rung_names[s->rung], why, (double)s->residual, s->applications,
                           rung_names[s->rung + 1]));
   PetscCall(Drop(s));
   s->rung++;
@@ -303,12 +303,13 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
   }
   s->prepared = PETSC_TRUE;
   PetscCall(Share(c));
-  if ((Rung)s->rung != asked && !s->pass) PetscCall(TesProblemSay(problem, "steady: secular cannot be used (populations or coherences without decay); going on with %s", rung_names[s->rung]));
+  if ((Rung)s->rung != asked && !s->pass) PetscCall(LbSay(problem, c, "steady: secular cannot be used (populations or coherences without decay); going on with %s", rung_names[s->rung]));
   s->cycles++;
   s->rung_applications += s->applications - before;
   if (!s->pass) PetscCall(Record(s));
   s->poor     = s->previous > 0 && s->residual > 0.9 * s->previous ? s->poor + 1 : 0;
   s->previous = s->residual;
+  c->residual    = s->pass ? c->residual : s->residual;
   progress->work = (PetscReal)(s->applications - before) * c->model.size;
   if (!isfinite(s->residual)) SETERRQ(c->density.world, TES_ERR_NUMBERS, "the residual of the steady state is not finite");
   if (s->residual <= target) {

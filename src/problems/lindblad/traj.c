@@ -389,6 +389,7 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
   PetscCall(TesStateReal(state, "largest_error", &r->largest_error));
   PetscCall(TesStateReal(state, "end", &r->end));
   PetscCall(TesStateInt(state, "lost", &r->lost));
+  PetscCall(TesStateInt(state, "applications", &r->applications));
   if (state->ops->mode == TES_STATE_WRITES_PROBLEM)
     PetscCheck(r->end == c->time.end, TesProblemComm(problem), TES_ERR_DECK, "these trajectories ended at t = %.10g: a later time.end (%.10g) needs a fresh run; until.max and until.stderr may change",
                (double)r->end, (double)c->time.end);
@@ -436,6 +437,7 @@ static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
     }
     PetscCall(TesReportReal(report, "top_population", top, &(TesFigureNote){.unit = "1", .scale = 1, .help = "largest population of the highest levels: what the cut-off loses"}));
   }
+  PetscCall(TesReportInt(report, "applications", r->applications, &(TesFigureNote){.help = "of the effective Hamiltonian, dp5 only"}));
   if (r->lost) PetscCall(TesReportInt(report, "jumps_without_rate", r->lost, &(TesFigureNote){.help = "norms that fell by rounding alone"}));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

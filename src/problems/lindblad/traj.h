@@ -39,6 +39,7 @@ PetscErrorCode LbWaveBasis(const LbWaveSpace *space, PetscInt64 index, LbVec *ps
 
 /* ---- traj_window.c: sums of products of local operators, sorted into windows of sites ---- */
 #define LB_WAVE_SITES   40   /* a state space of 2^40 fits no node */
+#define LB_WAVE_TIMES   64   /* factors of time of diagonal terms */
 #define LB_WAVE_SUPPORT 1024 /* dimension of what one product acts on */
 
 /* one part of a sum: f_time c P, belonging to output `out` */
@@ -73,6 +74,8 @@ typedef struct {
   int           n_out, n_times, n_supports, room_supports, n_windows;
   LbSupport    *support;
   LbTrajWindow *window;
+  int           n_local; /* the first windows, whose chunk c is the c-th block of neighbouring amplitudes */
+  int64_t       block;
   int           n_tables; /* diagonal parts kept apart, per factor of time (one output) */
   int          *table_time;
   LbVec        *table;

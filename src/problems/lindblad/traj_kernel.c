@@ -67,6 +67,10 @@ static void LoadTile(int rows, const int64_t *offset, int n_lanes, const int64_t
 {
   if (run && n_lanes == LB_LANES) {
     for (int r = 0; r < rows; r++) {
+      for (int l = 0; l < LB_LANES; l += 8) { /* the next tile's piece of this row; past the end it is a hint that does nothing */
+        __builtin_prefetch(re + offset[r] + lane[0] + LB_LANES + l);
+        __builtin_prefetch(im + offset[r] + lane[0] + LB_LANES + l);
+      }
       memcpy(tile + 2 * LB_LANES * r, re + offset[r] + lane[0], LB_LANES * sizeof(double));
       memcpy(tile + 2 * LB_LANES * r + LB_LANES, im + offset[r] + lane[0], LB_LANES * sizeof(double));
     }
@@ -181,6 +185,60 @@ static void Multiply(const LbTileMatrix *m, const double *x, double *y)
   case LB_ENTRIES_REAL: MultiplyAs(m, x, y, LB_ENTRIES_REAL); break;
   case LB_ENTRIES_IMAGINARY: MultiplyAs(m, x, y, LB_ENTRIES_IMAGINARY); break;
   default: MultiplyAs(m, x, y, LB_ENTRIES_COMPLEX);
+  }
+}
+
+/* y += M x, rows of x and y at offsets of their own */
+INLINE void AccumulateAs(const LbTileMatrix *m, const double *xr, const double *xi, const int64_t *xoff, double *yr, double *yi, const int64_t *yoff, LbEntries entries)
+{
+  for (int r = 0; r < m->rows; r++) {
+    if (m->start[r] == m->start[r + 1]) continue;
+    for (int l = 0; l < LB_LANES; l += HALF * W) {
+      vec     ar[HALF], ai[HALF];
+      double *pr = yr + yoff[r] + l, *pi = yi + yoff[r] + l;
+
+      UNROLL for (int k = 0; k < HALF; k++)
+      {
+        ar[k] = Load(pr + k * W);
+        ai[k] = Load(pi + k * W);
+      }
+      for (int e = m->start[r]; e < m->start[r + 1]; e++) {
+        const double *qr = xr + xoff[m->column[e]] + l, *qi = xi + xoff[m->column[e]] + l;
+
+        if (entries != LB_ENTRIES_IMAGINARY) {
+          const vec c = Splat(m->re[e]);
+
+          UNROLL for (int k = 0; k < HALF; k++)
+          {
+            ar[k] += c * Load(qr + k * W);
+            ai[k] += c * Load(qi + k * W);
+          }
+        }
+        if (entries != LB_ENTRIES_REAL) {
+          const vec c = Splat(m->im[e]);
+
+          UNROLL for (int k = 0; k < HALF; k++)
+          {
+            ar[k] -= c * Load(qi + k * W);
+            ai[k] += c * Load(qr + k * W);
+          }
+        }
+      }
+      UNROLL for (int k = 0; k < HALF; k++)
+      {
+        Store(pr + k * W, ar[k]);
+        Store(pi + k * W, ai[k]);
+      }
+    }
+  }
+}
+
+static void Accumulate(const LbTileMatrix *m, const double *xr, const double *xi, const int64_t *xoff, double *yr, double *yi, const int64_t *yoff)
+{
+  switch (m->entries) {
+  case LB_ENTRIES_REAL: AccumulateAs(m, xr, xi, xoff, yr, yi, yoff, LB_ENTRIES_REAL); break;
+  case LB_ENTRIES_IMAGINARY: AccumulateAs(m, xr, xi, xoff, yr, yi, yoff, LB_ENTRIES_IMAGINARY); break;
+  default: AccumulateAs(m, xr, xi, xoff, yr, yi, yoff, LB_ENTRIES_COMPLEX);
   }
 }
 
@@ -340,35 +398,44 @@ static void Scale(int64_t n, const double *restrict er, const double *restrict e
 
 #define BLOCK 512 /* entries that stay in the first cache while the terms are added */
 
-INLINE void CombineBlock(int k, int m, const double c[], const double *const v[], int64_t at, double *restrict y)
+/* constant m: the sum of a register full stays in one register */
+INLINE void CombineM(int64_t n, const int m, const double c[], const double *const v[], int64_t at, double *y)
 {
-  const double *restrict first = v[0] + at;
+  vec     w[8];
+  int64_t i = 0;
 
-  for (int i = 0; i < k; i++) y[i] = c[0] * first[i];
-  for (int j = 1; j + 1 < m; j += 2) {
-    const double *restrict p = v[j] + at, *restrict q = v[j + 1] + at;
-    const double a = c[j], b = c[j + 1];
+  UNROLL for (int j = 0; j < m; j++) w[j] = Splat(c[j]);
+  for (; i + W <= n; i += W) {
+    vec s = w[0] * Load(v[0] + at + i);
 
-    for (int i = 0; i < k; i++) y[i] += a * p[i] + b * q[i];
+    UNROLL for (int j = 1; j < m; j++) s += w[j] * Load(v[j] + at + i);
+    Store(y + i, s);
   }
-  if (m % 2 == 0) {
-    const double *restrict p = v[m - 1] + at;
-    const double a           = c[m - 1];
+  for (; i < n; i++) {
+    double s = c[0] * v[0][at + i];
 
-    for (int i = 0; i < k; i++) y[i] += a * p[i];
+    for (int j = 1; j < m; j++) s += c[j] * v[j][at + i];
+    y[i] = s;
+  }
+}
+
+static void CombineBlock(int64_t n, int m, const double c[], const double *const v[], int64_t at, double *y)
+{
+  switch (m) {
+  case 1: CombineM(n, 1, c, v, at, y); break;
+  case 2: CombineM(n, 2, c, v, at, y); break;
+  case 3: CombineM(n, 3, c, v, at, y); break;
+  case 4: CombineM(n, 4, c, v, at, y); break;
+  case 5: CombineM(n, 5, c, v, at, y); break;
+  case 6: CombineM(n, 6, c, v, at, y); break;
+  case 7: CombineM(n, 7, c, v, at, y); break;
+  default: CombineM(n, 8, c, v, at, y);
   }
 }
 
 static void Combine(int64_t n, int m, const double c[], const double *const v[], double *y)
 {
-  double buffer[BLOCK];
-
-  for (int64_t at = 0; at < n; at += BLOCK) {
-    const int k = (int)(n - at < BLOCK ? n - at : BLOCK);
-
-    CombineBlock(k, m, c, v, at, buffer);
-    memcpy(y + at, buffer, (size_t)k * sizeof(double));
-  }
+  CombineBlock(n, m, c, v, 0, y);
 }
 
 INLINE double SquareBlock(int k, const double *x)
@@ -411,6 +478,7 @@ const LbTrajKernels        TES_KERNEL(LbTrajTable) = {
   .load           = LoadTile,
   .store          = StoreTile,
   .multiply       = Multiply,
+  .accumulate     = Accumulate,
   .expect         = Expect,
   .pair           = Pair,
   .rotate         = Rotate,

@@ -1,6 +1,6 @@
 /* Sums of local operators on state vectors, sorted into windows.
 
-   Products on the same sites are added up as one small matrix per sum and factor of time: a support. A window is a set of sites that holds some supports, of LIMIT states if they fit; its
+   Products on the same sites are added up as one small matrix per sum and factor of time: a support. A window is a set of sites that holds some supports, of some 32 states if they fit; its
    states are the rows of tiles, the states of all other sites are the lanes. Runs of neighbouring sites (round the end too) are tried first, the one that covers most of what is left wins; what
    no run holds gets a window of its own, which then takes in whatever else fits. Everything of one window is one sparse matrix per sum, so a pass over the vector serves them all. */
 #include <math.h>
@@ -9,7 +9,11 @@
 #include <string.h>
 #include "traj.h"
 
-#define LIMIT 32 /* rows of a window: a tile of 16 KB, half of the first cache */
+/* rows of a window: a tile of 16 KB, half of the first cache; small systems have fewer rows, so that there are spectators for the lanes */
+static PetscReal Limit(const LbModel *model)
+{
+  return PetscMax(4, PetscMin(32, (PetscReal)model->n / LB_LANES));
+}
 
 /* ---- supports ---- */
 
@@ -173,7 +177,7 @@ static uint64_t BestMask(const LbModel *model, const LbWindows *w, const PetscBo
     uint64_t mask = (uint64_t)1 << first;
     int      mine = 0;
 
-    for (int m = (first + 1) % model->n_sites; m != first && MaskSize(model, mask | (uint64_t)1 << m) <= LIMIT; m = (m + 1) % model->n_sites) mask |= (uint64_t)1 << m;
+    for (int m = (first + 1) % model->n_sites; m != first && MaskSize(model, mask | (uint64_t)1 << m) <= Limit(model); m = (m + 1) % model->n_sites) mask |= (uint64_t)1 << m;
     for (int k = 0; k < w->n_supports; k++) mine += !covered[k] && !(w->support[k].mask & ~mask);
     if (mine > count) {
       count = mine;
@@ -183,7 +187,7 @@ static uint64_t BestMask(const LbModel *model, const LbWindows *w, const PetscBo
   for (int k = 0; !best && k < w->n_supports; k++)
     if (!covered[k]) best = w->support[k].mask;
   for (int k = 0; k < w->n_supports; k++)
-    if (!covered[k] && MaskSize(model, best | w->support[k].mask) <= LIMIT) best |= w->support[k].mask;
+    if (!covered[k] && MaskSize(model, best | w->support[k].mask) <= Limit(model)) best |= w->support[k].mask;
   return best;
 }
 
@@ -295,6 +299,21 @@ static PetscErrorCode WindowMatrix(const LbModel *model, const LbWindows *window
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* windows whose chunk c is the c-th block of `block` neighbouring amplitudes come first: they are done block by block while it is in the first cache */
+static void LocalFirst(LbWindows *w)
+{
+  for (int k = 0; k < w->n_windows; k++) {
+    LbTrajWindow now   = w->window[k];
+    PetscBool    local = now.rising || now.run == LB_LANES ? PETSC_TRUE : PETSC_FALSE;
+
+    for (int r = 0; r < now.rows && local && !now.rising; r++) local = now.offset[r] == (int64_t)r * LB_LANES ? PETSC_TRUE : PETSC_FALSE;
+    if (!local || now.n_spectators % LB_LANES || (w->block && w->block != (int64_t)now.rows * LB_LANES)) continue;
+    w->block = (int64_t)now.rows * LB_LANES;
+    for (int q = k; q > w->n_local; q--) w->window[q] = w->window[q - 1];
+    w->window[w->n_local++] = now;
+  }
+}
+
 PetscErrorCode LbWindowsCreate(const LbWaveSpace *space, const LbModel *model, int n_out, int n_terms, const LbWaveTerm terms[], PetscBool tables, char problem[256], LbWindows *w)
 {
   PetscBool *covered;
@@ -307,6 +326,7 @@ PetscErrorCode LbWindowsCreate(const LbWaveSpace *space, const LbModel *model, i
   w->n_times = model->n_times;
   PetscCall(PetscCalloc2(model->n_times, &w->table_time, model->n_times, &w->table));
   PetscCall(Supports(space, model, n_terms, terms, tables, problem, w));
+  if (!problem[0] && w->n_tables > LB_WAVE_TIMES) snprintf(problem, 256, "diagonal terms have %d factors of time, %d are possible", w->n_tables, LB_WAVE_TIMES);
   if (problem[0]) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscMalloc1(w->n_supports + 1, &covered));
   PetscCall(PetscCalloc1(w->n_supports + 1, &w->window));
@@ -330,6 +350,7 @@ PetscErrorCode LbWindowsCreate(const LbWaveSpace *space, const LbModel *model, i
     }
     for (int k = 0; k < n_out; k++) PetscCall(WindowMatrix(model, w, k, now));
   }
+  LocalFirst(w);
   PetscCall(PetscFree(covered));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -122,9 +122,14 @@ static PetscErrorCode CheckNetwork(TesProblem problem)
     PetscCall(TesDeckComplain(problem, "model.weights", "must name the result.h5 of a training run when `train` is not among the actions"));
   }
   if (MgnoDoes(m, MGNO_EVALUATE) && m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to evaluate"));
+  if (m->evaluate.factor && (!MgnoHasEnergy(m) || m->grid.layout != MGNO_CELL))
+    PetscCall(TesDeckComplain(problem, "evaluate.factor", "needs data.family darcy_... or poisson on grid.layout: cell, all of whose inputs the model takes"));
+  if (m->evaluate.factor && m->model.norm == NET_NORM_PIXEL) PetscCall(TesDeckComplain(problem, "evaluate.factor", "cannot be used with model.norm: layernorm_affine_pixel, whose weights belong to the points of one grid"));
   if (MgnoDoes(m, MGNO_SOLVE)) {
     if (!MgnoHasEnergy(m)) PetscCall(TesDeckComplain(problem, "actions", "cannot solve: that needs data.family darcy_... or poisson, grid.layout cell or vertex, and all of its inputs in model.in_channels"));
     else if (m->data.test < 1) PetscCall(TesDeckComplain(problem, "data.test", "must be at least 1 to solve"));
+    if (m->solve.method == 1 && (m->model.tie != NET_TIE_SYMMETRIC || m->model.activation != MGNO_IDENTITY || m->model.layers != 1 || m->model.skip != NET_NO_SKIP))
+      PetscCall(TesDeckComplain(problem, "solve.method", "needs a symmetric linear preconditioner: model.layers: 1, tie: symmetric, activation: identity, skip: none"));
     for (PetscInt i = 0; i < m->solve.use.n; i++) {
       if (m->solve.use.v[i] == 1 && ((m->c_in == 1 && m->data.family != MGNO_POISSON) || m->grid.layout != MGNO_CELL))
         PetscCall(TesDeckComplain(problem, "solve.use", "cannot have preconditioner: the network must see the right-hand side (data.sources: random with model.in_channels: 2, or data.family: poisson) on grid.layout: cell"));

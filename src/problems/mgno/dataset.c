@@ -94,7 +94,7 @@ static PetscErrorCode LookAtFields(const Mgno *m, hid_t file, const char name[],
 PetscErrorCode MgnoDataLook(TesProblem problem, const char path[], MgnoDataShape *shape, char fault[], size_t size)
 {
   Mgno      *m = TesProblemCtx(problem);
-  char      *stored, *wanted;
+  char      *stored = NULL, *wanted;
   PetscBool  found, valid, residual;
   PetscInt64 n_y = 0, extents[TES_MAX_AXES];
   TesType    type;
@@ -106,12 +106,12 @@ PetscErrorCode MgnoDataLook(TesProblem problem, const char path[], MgnoDataShape
   PetscCall(PetscMemzero(shape, sizeof(*shape)));
   PetscCall(TesH5OpenRead(TesProblemComm(problem), path, &file));
   PetscCall(TesH5ReadAttributeText(file, "/", "recipe", &found, &stored));
-  if (found) {
+  if (found && m->data.family != MGNO_EXTERNAL) {
     PetscCall(MgnoDataRecipe(problem, &wanted));
     if (strcmp(stored, wanted)) PetscCall(PetscSNPrintf(fault, size, "was made with other parameters:\n  it has  %s\n  wanted  %s", stored, wanted));
     PetscCall(PetscFree(wanted));
-    PetscCall(PetscFree(stored));
   }
+  PetscCall(PetscFree(stored));
   if (!fault[0]) PetscCall(LookAtFields(m, file, "/x", fault, size, &shape->n, &shape->c_in));
   if (!fault[0]) PetscCall(LookAtFields(m, file, "/y", fault, size, &n_y, &shape->c_out));
   if (!fault[0] && n_y != shape->n) PetscCall(PetscSNPrintf(fault, size, "has %" PetscInt64_FMT " samples of x and %" PetscInt64_FMT " of y", shape->n, n_y));

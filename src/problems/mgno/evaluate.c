@@ -74,7 +74,7 @@ static PetscInt64 Portion(const Mgno *m)
 
 PetscInt64 MgnoEvaluateSteps(const Mgno *m)
 {
-  return (Pairs(m) + Portion(m) - 1) / Portion(m);
+  return (Pairs(m) + Portion(m) - 1) / Portion(m) + (m->evaluate.factor ? 1 : 0); /* the last step: at another resolution */
 }
 
 PetscErrorCode MgnoEvaluateStep(TesProblem problem, TesProgress *progress)
@@ -86,6 +86,11 @@ PetscErrorCode MgnoEvaluateStep(TesProblem problem, TesProgress *progress)
   PetscFunctionBegin;
   PetscCall(MgnoSamplesLoad(problem));
   PetscCall(MgnoModelLoad(problem));
+  if (count <= 0) {
+    PetscCall(MgnoResolutionStep(problem));
+    PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "evaluate at another resolution"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(PetscMalloc1((first + count) * width, &longer));
   if (first) PetscCall(PetscArraycpy(longer, m->errors, first * width));
   PetscCall(MgnoMetrics(problem, (PetscInt64)(m->data.train + m->data.validation) * m->frames + first, count, m->best, longer + first * width));
@@ -103,6 +108,7 @@ PetscErrorCode MgnoEvaluateState(TesProblem problem, TesState state)
 
   PetscFunctionBegin;
   PetscCall(TesStateRealsGrow(state, "evaluate/errors", &m->n_errors, &m->errors));
+  PetscCall(TesStateRealsGrow(state, "evaluate/finer", &m->n_finer, &m->finer));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -186,5 +192,6 @@ PetscErrorCode MgnoEvaluateReport(TesProblem problem, TesReport report)
   }
   PetscCall(PetscFree(column));
   PetscCall(ReportWorst(problem, report, worst));
+  PetscCall(MgnoResolutionReport(problem, report));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

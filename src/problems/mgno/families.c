@@ -18,7 +18,7 @@ typedef struct {
   PetscReal   *g, *f, *u;    /* field with border, right-hand side and solution on the unknowns */
 } Darcy;
 
-const char *const mgno_family_names[] = {"darcy_piecewise", "darcy_lognormal", "darcy_trig", "poisson", "helmholtz", "navier_stokes", NULL};
+const char *const mgno_family_names[] = {"darcy_piecewise", "darcy_lognormal", "darcy_trig", "poisson", "helmholtz", "navier_stokes", "external", NULL};
 
 static PetscErrorCode DarcyOpen(Mgno *m, MgnoMaker maker)
 {
@@ -170,6 +170,13 @@ static PetscErrorCode DarcyCheck(TesProblem problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode ExternalCheck(TesProblem problem)
+{
+  PetscFunctionBegin;
+  PetscCall(TesDeckComplain(problem, "data.family", "cannot be generated: the action `generate` needs an equation, external data are read from data.file"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 #define DARCY .check = DarcyCheck, .open = DarcyOpen, .make = DarcyMake, .close = DarcyClose, .layouts = "cell vertex interior"
 
 const MgnoFamily mgno_families[] = {
@@ -179,7 +186,11 @@ const MgnoFamily mgno_families[] = {
   {.name = "poisson",         .input = "source f",   .output = "potential u", .dim_low = 2, .dim_high = 3, .help = "-laplace u = f, f a Gaussian field",                                        DARCY},
 };
 
-static const MgnoFamily *const families[] = {&mgno_families[0], &mgno_families[1], &mgno_families[2], &mgno_families[3], &mgno_helmholtz, &mgno_navier_stokes};
+static const MgnoFamily external = {
+  .name = "external", .input = "input", .output = "output", .layouts = "cell vertex interior periodic", .dim_low = 2, .dim_high = 3, .help = "pairs of a file of the user: /x, /y [sample][channel][(z)][y][x]", .check = ExternalCheck,
+};
+
+static const MgnoFamily *const families[] = {&mgno_families[0], &mgno_families[1], &mgno_families[2], &mgno_families[3], &mgno_helmholtz, &mgno_navier_stokes, &external};
 
 const MgnoFamily *MgnoFamilyOf(const Mgno *m)
 {

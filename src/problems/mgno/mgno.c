@@ -18,7 +18,7 @@ static const char *const precision_names[] = {"single", "double", NULL};
 static const char *const boundary_names[]  = {"dirichlet", "neumann", "periodic", "odd", NULL};
 static const char *const coarse_names[]    = {"restrict_rhs", "restrict_residual", NULL};
 static const char *const transfer_names[]  = {"reference", "cell", "vertex", "interior", NULL};
-static const char *const tie_names[]       = {"none", "adjoint", NULL};
+static const char *const tie_names[]       = {"none", "adjoint", "symmetric", NULL};
 static const char *const skip_names[]      = {"affine1x1", "residual_input", "none", NULL};
 static const char *const norm_names[]      = {"none", "layernorm", "layernorm_affine_channel", "layernorm_affine_pixel", NULL};
 static const char *const act_names[]       = {"gelu", "gelu_tanh", "relu", "silu", "tanh", "identity", NULL};
@@ -29,6 +29,8 @@ static const char *const normalize_names[] = {"none", "gaussian", "pointwise", N
 static const char *const select_names[]    = {"last", "best_validation", NULL};
 static const char *const recompute_names[] = {"none", "layer", NULL};
 static const char *const reduce_names[]    = {"exact", "blocks", "fast", NULL};
+static const char *const method_names[]    = {"fgmres", "cg", NULL};
+static const char *const factor_names[]    = {"none", "double", "fourfold", NULL};
 static const char *const source_names[]    = {"constant", "random", NULL};
 
 #define WHEN_RANDOM "data.family=darcy_piecewise|darcy_lognormal|poisson|navier_stokes"
@@ -84,7 +86,7 @@ static const TesKey keys[] = {
   TES_INTS(Mgno, model.smoothing.post, .fallback = "[0]", .min_items = 1, .max_items = 16, .range = TES_BETWEEN(0, 1000), .help = "smoothing steps on the way up; the coarsest level has none"),
   TES_ENUM(Mgno, model.coarse_problem, .fallback = "restrict_rhs", .choices = coarse_names, .help = "restrict_rhs: f is restricted, as the published program does; restrict_residual: f - A u, as the paper says"),
   TES_ENUM(Mgno, model.transfer, .fallback = "reference", .choices = transfer_names, .help = "stencils between levels; cell (n = 2^k m), vertex (2^k m + 1), interior (2^k m - 1) have the same shapes at every resolution"),
-  TES_ENUM(Mgno, model.tie, .fallback = "none", .choices = tie_names, .help = "adjoint: P is the transpose of R"),
+  TES_ENUM(Mgno, model.tie, .fallback = "none", .choices = tie_names, .help = "adjoint: P is the transpose of R; symmetric: W is a symmetric operator (S and A symmetric, P = R', the residual restricted, steps mirrored)"),
   TES_ENUM(Mgno, model.skip, .fallback = "affine1x1", .choices = skip_names, .help = "what is added to W v: B v + b, v itself (the channels that both have), or nothing"),
   TES_ENUM(Mgno, model.norm, .fallback = "none", .choices = norm_names, .help = "normalisation per sample on the way up; affine_pixel ties the model to its grid"),
   TES_BOOL(Mgno, model.conv_bias, .fallback = "false", .help = "biases in A and S"),
@@ -108,11 +110,16 @@ static const TesKey keys[] = {
   TES_ENUM(Mgno, train.recompute, .fallback = "none", .choices = recompute_names, .help = "layer: keep one layer's inner fields and redo each in the backward sweep: a third more work, a fraction of the memory"),
   TES_DURATION(Mgno, train.time_limit, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "s", .restart_may_change = PETSC_TRUE, .help = "training ends after this time, counted over restarts; 0: none"),
   TES_REAL(Mgno, train.target, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1", .help = "mean relative L2 error of the test samples that must be reached, else the run ends with 4; 0: none"),
+  TES_SECTION("evaluate", .help = "the action evaluate"),
+  TES_ENUM(Mgno, evaluate.factor, .fallback = "none", .choices = factor_names,
+           .help = "also on a grid of double or fourfold resolution: same weights, a level more, or resampled, against the solution there"),
+  TES_INT(Mgno, evaluate.samples, .fallback = "16", .range = TES_AT_LEAST(1), .help = "test samples for that"),
   TES_SECTION("predict", .help = "the action predict"),
   TES_FILE(Mgno, predict.file, .optional = PETSC_TRUE, .help = "HDF5 file with inputs /x; the test samples if not given"),
   TES_SECTION("solve", .help = "the action solve"),
   TES_ENUMS(Mgno, solve.use, .fallback = "[guess]", .min_items = 1, .max_items = 2, .choices = mgno_use_names,
             .help = "what the network is for: first guess of cg/mg, preconditioner of FGMRES (needs the right-hand side among its inputs)"),
+  TES_ENUM(Mgno, solve.method, .fallback = "fgmres", .choices = method_names, .help = "around the preconditioner; cg only for a symmetric linear network: one layer, tie: symmetric, activation: identity, skip: none"),
   TES_ENUMS(Mgno, solve.compare, .fallback = "[mg, gamg]", .max_items = 3, .choices = mgno_compare_names, .help = "solvers without a network that are run beside it"),
   TES_REAL(Mgno, solve.rtol, .fallback = "1e-8", .range = TES_BETWEEN(1e-14, 0.5), .unit = "1", .help = "relative residual that every answer must have, formed anew"),
   TES_INT(Mgno, solve.max_it, .fallback = "200", .range = TES_BETWEEN(1, 1000000), .help = "iterations per solve at most"),
@@ -237,6 +244,7 @@ static PetscErrorCode Destroy(TesProblem problem)
   PetscCall(PetscFree(m->errors));
   PetscCall(PetscFree(m->solved));
   PetscCall(PetscFree(m->rolled));
+  PetscCall(PetscFree(m->finer));
   PetscCall(MgnoReportDestroy(m));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

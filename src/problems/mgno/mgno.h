@@ -190,7 +190,12 @@ struct _Mgno {
     const char *file;
   } predict;
   struct {
+    int      factor; /* 0, 1, 2: 1, 2, 4 times the resolution */
+    PetscInt samples;
+  } evaluate;
+  struct {
     TesInts   use, compare;
+    int       method;
     PetscReal rtol;
     PetscInt  max_it, samples;
   } solve;
@@ -222,7 +227,8 @@ struct _Mgno {
     PetscReal  loss, l2;                  /* sums over the pairs of the epoch so far */
     PetscReal  done, seconds, best_value; /* pairs trained with, in how much time; validation error of the best weights */
   } trained;
-  PetscInt64 n_history, n_errors, n_rolled, n_solved;
+  PetscInt64 n_history, n_errors, n_rolled, n_solved, n_finer;
+  PetscReal *finer;                                   /* [samples][ways] errors at the finer resolution */
   PetscReal *rolled, *solved;                         /* [trajectories][frames] errors; [samples][methods][2] iterations, residuals */
   PetscReal  solve_seconds[8];                        /* per method, over the samples */
   PetscReal *history, *errors;                        /* per epoch; [pairs][metrics] of the test */

@@ -84,6 +84,13 @@ PetscErrorCode MgnoModelCheck(TesProblem problem)
   PetscCall(CheckLevels(problem, &s));
   if (m->model.tie != NET_TIE_NONE && m->model.in_channels != m->model.channels)
     PetscCall(TesDeckComplain(problem, "model.tie", "needs model.in_channels = model.channels: P and R then have the same shape in every layer"));
+  if (m->model.tie == NET_TIE_SYMMETRIC && (m->model.conv_bias || m->model.norm != NET_NO_NORM)) PetscCall(TesDeckComplain(problem, "model.tie", "symmetric allows neither conv_bias nor norm: W would not be symmetric"));
+  for (PetscInt i = 0; i < m->boundary.n && m->model.tie == NET_TIE_SYMMETRIC; i++) {
+    if (m->boundary.v[i] == MGNO_NEUMANN || m->boundary.v[i] == MGNO_ODD_SIDE) {
+      PetscCall(TesDeckComplain(problem, "model.tie", "symmetric needs boundary: dirichlet or periodic, where P is the transpose of R up to the sides"));
+      break;
+    }
+  }
   if (m->model.tie != NET_TIE_NONE && m->model.transfer == NET_REFERENCE) PetscCall(TesDeckComplain(problem, "model.tie", "needs model.transfer: cell, vertex or interior, where P and R have the same stencil"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -48,6 +48,8 @@ PetscErrorCode MgnoEvaluateReport(TesProblem problem, TesReport report);
 
 PetscBool      MgnoHasEnergy(const Mgno *m); /* the equation has an energy that the sample's input determines */
 PetscErrorCode MgnoPredictSetUp(TesProblem problem); /* looks at predict.file */
+PetscErrorCode MgnoResolutionStep(TesProblem problem); /* resolution.c; collective */
+PetscErrorCode MgnoResolutionReport(TesProblem problem, TesReport report);
 PetscInt64     MgnoPredictSteps(const Mgno *m);
 PetscErrorCode MgnoPredictStep(TesProblem problem, TesProgress *progress);
 

@@ -47,10 +47,38 @@ PetscErrorCode MgnoNetDestroy(MgnoNet *net)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* tensors that are used symmetric: K <- (K + K') / 2, K'[o][c][a] = K[c][o][-a] */
+static void Symmetrize(const MgnoPlan *plan, PetscReal *theta)
+{
+  for (PetscInt i = 0; i < plan->n_tensors; i++) {
+    const MgnoTensor *t = &plan->tensor[i];
+    PetscReal        *k = theta + t->first;
+
+    for (PetscInt o = 0; o < t->co && t->symmetric; o++)
+      for (PetscInt c = 0; c <= o; c++)
+        for (PetscInt a = 0; a < t->taps; a++) {
+          const PetscInt  here = (o * t->ci + c) * t->taps + a, there = (c * t->ci + o) * t->taps + t->taps - 1 - a;
+          const PetscReal mean = (k[here] + k[there]) / 2;
+
+          k[here] = k[there] = mean;
+        }
+  }
+}
+
 PetscErrorCode MgnoNetWeights(MgnoNet net, const PetscReal *theta)
 {
+  PetscReal *tied;
+
   PetscFunctionBegin;
-  PetscCall(net->ops->weights(net, theta));
+  if (net->plan->spec.tie != NET_TIE_SYMMETRIC) {
+    PetscCall(net->ops->weights(net, theta));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(PetscMalloc1(net->plan->size, &tied));
+  PetscCall(PetscArraycpy(tied, theta, net->plan->size));
+  Symmetrize(net->plan, tied);
+  PetscCall(net->ops->weights(net, tied));
+  PetscCall(PetscFree(tied));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -93,6 +121,7 @@ PetscErrorCode MgnoNetUnpack(MgnoNet net, const PetscReal *packed, PetscReal *g)
   for (PetscInt64 i = 0; i < net->n_packed; i++) {
     if (net->to[i] >= 0) g[net->to[i]] = packed[i];
   }
+  if (net->plan->spec.tie == NET_TIE_SYMMETRIC) Symmetrize(net->plan, g); /* the adjoint of the mean is the mean */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -30,6 +30,7 @@ typedef struct {
 typedef struct {
   char       name[64];      /* "layer0/level1/S1" */
   int        transposed;    /* kernel stored [ci][co][taps], else [co][ci][taps] */
+  int        symmetric;     /* used as (K + K') / 2, K' its transpose as an operator */
   int        vector;        /* a bias, gamma or beta: [co], or [co][points] */
   PetscInt   co, ci, taps, k[NET_DIM];
   PetscInt64 first, size;   /* in the flat vector */
@@ -49,7 +50,7 @@ typedef struct MgnoPlan_ {
   MgnoTensor *tensor;
   PetscInt64  size;
   /* numbers of the tensors of a layer, -1 where there is none: index layer * levels + level */
-  PetscInt *S[2], *A[2], *Sb[2], *Ab[2], *R, *Pi, *P, *Ar, *gamma, *beta, *first_smooth[2], *B, *b, H;
+  PetscInt *S[2], *A[2], *Sb[2], *Ab[2], *R, *Pi, *P, *Ar, *own_A, *gamma, *beta, *first_smooth[2], *B, *b, H;
 } MgnoPlan;
 
 /*@

@@ -491,7 +491,8 @@ static Field *Cycle(const Net *net, PetscInt layer, Store *store)
       }
       Convolve(net, net->pack[plan->R[at]].w, fine->kr, fine->p, 2, PETSC_FALSE, cf, source, &store->f[l], 0, NULL, 1);
       Fill(net, &store->f[l]);
-      Convolve(net, net->pack[plan->Pi[at]].w, fine->kr, fine->p, 2, PETSC_FALSE, s->channels, before, U(net, store, 0, l, 0), 0, NULL, 1);
+      if (plan->Pi[at] < 0) Zero(U(net, store, 0, l, 0)); /* tied symmetric: the coarse problem begins at zero */
+      else Convolve(net, net->pack[plan->Pi[at]].w, fine->kr, fine->p, 2, PETSC_FALSE, s->channels, before, U(net, store, 0, l, 0), 0, NULL, 1);
       Fill(net, U(net, store, 0, l, 0));
     }
     for (PetscInt i = 0; i < Pre(net, l); i++) Smooth(net, 0, first + i, &store->f[l], U(net, store, 0, l, i), Rs(net, store, 0, l, i), U(net, store, 0, l, i + 1), cf);
@@ -672,9 +673,11 @@ static void CycleBack(Net *net, PetscInt layer, Store *store, PetscBool need_f)
       const MgnoLevel *fine   = &plan->level[l - 1];
       Field           *before = U(net, store, 0, l - 1, Pre(net, l - 1)), *source = s->coarse == NET_RESTRICT_RESIDUAL ? &store->rr[l] : &store->f[l - 1];
 
-      WeightGradient(net, fine->kr, before, 2, &net->ubar[l], 1, fine->p, net->ubar[l].n, 0, C, 1, net->pack[plan->Pi[at]].g);
-      Spread(net, net->pack[plan->Pi[at]].wt, fine->kr, fine->p, C, &net->ubar[l], &net->ubar[l - 1], ring, &net->ubar[l - 1], 1);
-      Fold(net, &net->ubar[l - 1]);
+      if (plan->Pi[at] >= 0) {
+        WeightGradient(net, fine->kr, before, 2, &net->ubar[l], 1, fine->p, net->ubar[l].n, 0, C, 1, net->pack[plan->Pi[at]].g);
+        Spread(net, net->pack[plan->Pi[at]].wt, fine->kr, fine->p, C, &net->ubar[l], &net->ubar[l - 1], ring, &net->ubar[l - 1], 1);
+        Fold(net, &net->ubar[l - 1]);
+      }
       WeightGradient(net, fine->kr, source, 2, &net->fbar[l], 1, fine->p, net->fbar[l].n, 0, cf, 1, net->pack[plan->R[at]].g);
       if (s->coarse == NET_RESTRICT_RESIDUAL) {
         Field *q = &net->qf[l - 1];

@@ -82,6 +82,31 @@ static PetscInt Add(MgnoPlan *plan, PetscInt layer, PetscInt level, const char r
   return plan->n_tensors++;
 }
 
+/* Tied symmetric: one A per level for every step and for the restriction, S symmetric, after the coarse correction the same steps in reverse, one S on the coarsest level. Then W is a
+   symmetric operator: S_n' ... and the coarse correction P M R stand mirrored about the middle. */
+static void TieLevel(MgnoPlan *plan, PetscInt layer, PetscInt level, PetscInt used[2])
+{
+  const MgnoNetSpec *s    = &plan->spec;
+  const PetscInt     k[3] = {3, 3, 3}, C = s->channels, pre = s->pre[level], last = level + 1 == s->levels, A = Add(plan, layer, level, "A", 0, C, C, k, -1, 0), first = used[0];
+
+  plan->tensor[A].symmetric                 = 1;
+  plan->own_A[layer * s->levels + level]    = A;
+  for (PetscInt i = 0; i < pre; i++, used[0]++) {
+    char role[16];
+
+    PetscSNPrintf(role, sizeof(role), "S%d", (int)i + 1);
+    plan->S[0][used[0]]  = last && i > 0 ? plan->S[0][first] : Add(plan, layer, level, role, 0, C, C, k, -1, 0);
+    plan->A[0][used[0]]  = level == 0 && i == 0 ? -1 : A;
+    plan->Sb[0][used[0]] = plan->Ab[0][used[0]] = -1;
+    plan->tensor[plan->S[0][used[0]]].symmetric = 1;
+  }
+  for (PetscInt i = 0; i < pre && !last; i++, used[1]++) {
+    plan->S[1][used[1]]  = plan->S[0][first + pre - 1 - i];
+    plan->A[1][used[1]]  = A;
+    plan->Sb[1][used[1]] = plan->Ab[1][used[1]] = -1;
+  }
+}
+
 /* one smoothing step: S, A and their biases */
 static void AddSmoother(MgnoPlan *plan, PetscInt layer, PetscInt level, PetscInt after, PetscInt i, PetscInt cf, PetscInt at)
 {
@@ -120,16 +145,21 @@ static void AddLayer(MgnoPlan *plan, PetscInt layer, PetscInt *used)
 
     plan->R[at] = plan->Pi[at] = plan->P[at] = plan->Ar[at] = plan->gamma[at] = plan->beta[at] = -1;
     if (l) {
-      if (s->coarse == NET_RESTRICT_RESIDUAL) plan->Ar[at] = Add(plan, layer, l, "A_restrict", 0, cf, C, three, -1, 0);
-      plan->R[at]  = Add(plan, layer, l, "R", 0, cf, cf, up->kr, -1, 0);
-      plan->Pi[at] = Add(plan, layer, l, "Pi", 0, C, C, up->kr, -1, 0);
+      if (s->tie == NET_TIE_SYMMETRIC) plan->Ar[at] = plan->own_A[at - 1];
+      else if (s->coarse == NET_RESTRICT_RESIDUAL) plan->Ar[at] = Add(plan, layer, l, "A_restrict", 0, cf, C, three, -1, 0);
+      plan->R[at] = Add(plan, layer, l, "R", 0, cf, cf, up->kr, -1, 0);
+      if (s->tie != NET_TIE_SYMMETRIC) plan->Pi[at] = Add(plan, layer, l, "Pi", 0, C, C, up->kr, -1, 0);
       /* the step from this level up: tied, it is the transpose of R and no tensor of its own */
       plan->P[at] = s->tie == NET_TIE_NONE ? Add(plan, layer, l, "P", 1, C, C, up->kp, -1, 0) : plan->R[at];
     }
     plan->first_smooth[0][at] = used[0];
-    for (PetscInt i = 0; i < pre; i++) AddSmoother(plan, layer, l, 0, i, cf, used[0]++);
     plan->first_smooth[1][at] = used[1];
-    for (PetscInt i = 0; i < post; i++) AddSmoother(plan, layer, l, 1, i, cf, used[1]++);
+    if (s->tie == NET_TIE_SYMMETRIC) {
+      TieLevel(plan, layer, l, used);
+    } else {
+      for (PetscInt i = 0; i < pre; i++) AddSmoother(plan, layer, l, 0, i, cf, used[0]++);
+      for (PetscInt i = 0; i < post; i++) AddSmoother(plan, layer, l, 1, i, cf, used[1]++);
+    }
     if (l + 1 < s->levels && s->norm >= NET_NORM_CHANNEL) {
       const PetscInt *n = s->norm == NET_NORM_PIXEL ? plan->level[l].n : NULL;
 
@@ -156,6 +186,11 @@ PetscErrorCode MgnoPlanCreate(const MgnoNetSpec *spec, MgnoPlan **out)
   *out       = plan;
   plan->spec = *spec;
   for (PetscInt d = spec->dim; d < NET_DIM; d++) plan->spec.n[d] = 1;
+  if (spec->tie == NET_TIE_SYMMETRIC) {
+    plan->spec.coarse = NET_RESTRICT_RESIDUAL;
+    for (PetscInt l = 0; l < spec->levels; l++) plan->spec.post[l] = spec->pre[l];
+  }
+  spec = &plan->spec;
   for (PetscInt l = 0; l < spec->levels; l++) {
     for (PetscInt d = 0; d < NET_DIM; d++) {
       MgnoLevel *level = &plan->level[l];
@@ -177,6 +212,7 @@ PetscErrorCode MgnoPlanCreate(const MgnoNetSpec *spec, MgnoPlan **out)
     PetscCall(PetscMalloc5(count, &plan->S[after], count, &plan->A[after], count, &plan->Sb[after], count, &plan->Ab[after], all, &plan->first_smooth[after]));
   }
   PetscCall(PetscMalloc6(all, &plan->R, all, &plan->Pi, all, &plan->P, all, &plan->Ar, all, &plan->gamma, all, &plan->beta));
+  PetscCall(PetscMalloc1(all, &plan->own_A));
   PetscCall(PetscMalloc2(spec->layers, &plan->B, spec->layers, &plan->b));
   for (PetscInt t = 0; t < spec->layers; t++) AddLayer(plan, t, used);
   plan->H = Add(plan, -1, -1, "H", 0, spec->c_out, spec->channels, NULL, spec->channels, 0);
@@ -192,6 +228,7 @@ PetscErrorCode MgnoPlanDestroy(MgnoPlan **out)
   PetscCall(PetscFree(plan->tensor));
   for (PetscInt after = 0; after < 2; after++) PetscCall(PetscFree5(plan->S[after], plan->A[after], plan->Sb[after], plan->Ab[after], plan->first_smooth[after]));
   PetscCall(PetscFree6(plan->R, plan->Pi, plan->P, plan->Ar, plan->gamma, plan->beta));
+  PetscCall(PetscFree(plan->own_A));
   PetscCall(PetscFree2(plan->B, plan->b));
   PetscCall(PetscFree(*out));
   PetscFunctionReturn(PETSC_SUCCESS);

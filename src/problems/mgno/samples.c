@@ -151,21 +151,32 @@ static PetscErrorCode OrderedSum(MPI_Comm comm, PetscInt64 n, PetscReal *each, P
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* what the network is to give for a pair, or what it is given: with model.output: residual the change from input to output */
+static void Wanted(const Mgno *m, const MgnoSamples *s, PetscInt64 pair, int which, PetscReal *v, PetscReal *work)
+{
+  const PetscInt64 length = m->points * (which ? s->c_out : s->c_in), both = m->points * PetscMin(s->c_in, s->c_out);
+
+  Widen(m, Place(s, m, pair, which), length, v);
+  if (!which || !m->model.output) return;
+  Widen(m, Place(s, m, pair, 0), both, work);
+  for (PetscInt64 k = 0; k < both; k++) v[k] -= work[k];
+}
+
 static PetscErrorCode FitScalar(TesProblem problem, int which, PetscReal *mean, PetscReal *deviation)
 {
   Mgno            *m     = TesProblemCtx(problem);
   MgnoSamples     *s     = &m->loaded;
   const PetscInt64 pairs = (PetscInt64)m->data.train * s->frames, length = m->points * (which ? s->c_out : s->c_in);
   const PetscReal  count = (PetscReal)pairs * (PetscReal)length;
-  PetscReal       *each, *v, total;
+  PetscReal       *each, *v, *work, total;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2(pairs, &each, length, &v));
+  PetscCall(PetscMalloc3(pairs, &each, length, &v, m->points * PetscMin(s->c_in, s->c_out), &work));
   for (int pass = 0; pass < 2; pass++) {
     PetscCall(PetscArrayzero(each, pairs));
     for (PetscInt64 p = 0; p < pairs; p++) {
       if (TesPartitionOwner(&s->part, p / s->frames) != s->part.rank) continue;
-      Widen(m, Place(s, m, p, which), length, v);
+      Wanted(m, s, p, which, v, work);
       for (PetscInt64 k = 0; k < length; k++) v[k] = pass ? (v[k] - *mean) * (v[k] - *mean) : v[k];
       each[p] = TesSumPairwise(length, v);
     }
@@ -173,7 +184,7 @@ static PetscErrorCode FitScalar(TesProblem problem, int which, PetscReal *mean, 
     if (!pass) *mean = total / count;
     else *deviation = PetscSqrtReal(total / PetscMax(count - 1, 1));
   }
-  PetscCall(PetscFree2(each, v));
+  PetscCall(PetscFree3(each, v, work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -182,10 +193,10 @@ static PetscErrorCode FitPoints(TesProblem problem, int which, PetscReal *mean, 
   Mgno            *m      = TesProblemCtx(problem);
   MgnoSamples     *s      = &m->loaded;
   const PetscInt64 length = m->points * (which ? s->c_out : s->c_in), pairs = (PetscInt64)m->data.train * s->frames;
-  PetscReal       *v;
+  PetscReal       *v, *work;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1(length, &v));
+  PetscCall(PetscMalloc2(length, &v, m->points * PetscMin(s->c_in, s->c_out), &work));
   for (int pass = 0; pass < 2; pass++) {
     PetscReal *out = pass ? deviation : mean, *leaf;
     TesTree    tree;
@@ -194,7 +205,7 @@ static PetscErrorCode FitPoints(TesProblem problem, int which, PetscReal *mean, 
     for (PetscInt64 i = 0; i < s->part.n_local; i++) {
       PetscCall(TesTreeLeaf(tree, &leaf));
       for (PetscInt f = 0; f < s->frames && s->part.first + i < m->data.train; f++) {
-        Widen(m, Place(s, m, (s->part.first + i) * s->frames + f, which), length, v);
+        Wanted(m, s, (s->part.first + i) * s->frames + f, which, v, work);
         for (PetscInt64 k = 0; k < length; k++) leaf[k] += pass ? (v[k] - mean[k]) * (v[k] - mean[k]) : v[k];
       }
       PetscCall(TesTreePush(tree));
@@ -203,7 +214,7 @@ static PetscErrorCode FitPoints(TesProblem problem, int which, PetscReal *mean, 
     PetscCall(TesTreeDestroy(&tree));
     for (PetscInt64 k = 0; k < length; k++) out[k] = pass ? PetscSqrtReal(out[k] / (PetscReal)PetscMax(pairs - 1, 1)) : out[k] / (PetscReal)pairs;
   }
-  PetscCall(PetscFree(v));
+  PetscCall(PetscFree2(v, work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

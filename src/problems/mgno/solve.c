@@ -4,6 +4,7 @@
      guess           u_0 = output of the network, then CG with multigrid from there
      preconditioner  FGMRES (right-preconditioned: its residual is the true one) with z = |r| W(a, r / |r|): the network must have been trained on pairs (a, f) -> u, two channels in;
                      scaling makes it invariant under the size of r. It is not linear, so CG is not for it. On poisson (the input is the right-hand side) one channel in is enough
+                     A symmetric linear network (tie: symmetric, identity, one layer) may stand in CG: solve.method: cg
      mg, gamg        CG with PETSc's multigrids; none: CG alone
    After each solve the residual |f - A u| / |f| is formed anew from A and f in double; an answer above solve.rtol counts as failed and the run ends with 4. Iterations are state;
    times are not, they are summed beside. A sample is solved by one rank. A step of the run is a group of samples. */
@@ -17,7 +18,7 @@ const char *const mgno_compare_names[] = {"mg", "gamg", "none", NULL};
 
 enum { GUESS, PRECONDITIONER, MG, GAMG, PLAIN, METHODS };
 
-static const char *const method_names[METHODS] = {"network guess + cg/mg", "fgmres/network", "cg/mg", "cg/gamg", "cg"};
+static const char *const method_names[METHODS] = {"network guess + cg/mg", "krylov/network", "cg/mg", "cg/gamg", "cg"};
 static const char *const short_names[METHODS]  = {"guess", "preconditioner", "mg", "gamg", "none"};
 
 static PetscBool Solves(const Mgno *m, int method)
@@ -45,7 +46,7 @@ typedef struct {
   Mgno            *m;
   MgnoNet          net;
   const PetscReal *a;
-  PetscReal       *in, *out;
+  PetscReal       *in, *out, *zero;
   PetscBool        coefficient; /* the network sees a too */
 } Shell;
 
@@ -69,6 +70,9 @@ static PetscErrorCode ShellApply(PC pc, Vec r, Vec z)
   for (PetscInt64 i = 0; i < s->m->points; i++) s->in[(s->coefficient ? s->m->points : 0) + i] = from[i] / size;
   PetscCall(VecRestoreArrayRead(r, &from));
   PetscCall(MgnoModelApply(s->m, s->net, s->in, s->out));
+  if (s->m->solve.method == 1) { /* the linear part alone: what the network gives for zero is taken off */
+    for (PetscInt64 i = 0; i < s->m->points; i++) s->out[i] -= s->zero[i];
+  }
   PetscCall(VecGetArray(z, &to));
   for (PetscInt64 i = 0; i < s->m->points; i++) to[i] = size * s->out[i];
   PetscCall(VecRestoreArray(z, &to));
@@ -86,7 +90,9 @@ static PetscErrorCode Preconditioned(Mgno *m, MgnoNet net, MgnoElliptic elliptic
   PetscScalar *v;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2(m->points * m->model.in_channels, &shell.in, m->points, &shell.out));
+  PetscCall(PetscMalloc3(m->points * m->model.in_channels, &shell.in, m->points, &shell.out, m->points, &shell.zero));
+  PetscCall(PetscArrayzero(shell.in, m->points * m->model.in_channels));
+  PetscCall(MgnoModelApply(m, net, shell.in, shell.zero));
   PetscCall(MgnoEllipticMatrix(elliptic, &A));
   PetscCall(MatCreateVecs(A, &x, &b));
   PetscCall(VecDuplicate(x, &r));
@@ -95,7 +101,8 @@ static PetscErrorCode Preconditioned(Mgno *m, MgnoNet net, MgnoElliptic elliptic
   PetscCall(VecRestoreArray(b, &v));
   PetscCall(VecZeroEntries(x));
   PetscCall(KSPCreate(PETSC_COMM_SELF, &ksp));
-  PetscCall(KSPSetType(ksp, KSPFGMRES));
+  PetscCall(KSPSetType(ksp, m->solve.method == 1 ? KSPCG : KSPFGMRES));
+  if (m->solve.method == 1) PetscCall(KSPSetNormType(ksp, KSP_NORM_UNPRECONDITIONED));
   PetscCall(KSPSetOperators(ksp, A, A));
   PetscCall(KSPSetTolerances(ksp, m->solve.rtol / 2, PETSC_DEFAULT, PETSC_DEFAULT, m->solve.max_it));
   PetscCall(KSPGetPC(ksp, &pc));
@@ -116,7 +123,7 @@ static PetscErrorCode Preconditioned(Mgno *m, MgnoNet net, MgnoElliptic elliptic
   PetscCall(VecDestroy(&x));
   PetscCall(VecDestroy(&b));
   PetscCall(VecDestroy(&r));
-  PetscCall(PetscFree2(shell.in, shell.out));
+  PetscCall(PetscFree3(shell.in, shell.out, shell.zero));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

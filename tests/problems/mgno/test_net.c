@@ -283,6 +283,13 @@ static PetscErrorCode GradientsAreThoseOfDifferences(void)
   s.tie      = NET_TIE_ADJOINT;
   Sides(&s, NET_SYMMETRIC, NET_ZERO, NET_ODD, NET_SYMMETRIC);
   PetscCall(CheckGradient("P tied to R", &s));
+  s          = Plain(16, 2, 4, 3);
+  s.c_in     = 4;
+  s.transfer = NET_CELL;
+  s.tie      = NET_TIE_SYMMETRIC;
+  s.pre[0]   = 2;
+  Sides(&s, NET_ODD, NET_ZERO, NET_ODD, NET_SYMMETRIC);
+  PetscCall(CheckGradient("tied symmetric", &s));
   s          = Plain(8, 2, 3, 2);
   s.dim      = 3;
   s.n[2]     = 6;
@@ -292,9 +299,160 @@ static PetscErrorCode GradientsAreThoseOfDifferences(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* a network that is W alone, with random weights */
+static PetscErrorCode Linear(MgnoNetSpec *s, MgnoPlan **plan, MgnoNet *net)
+{
+  PetscReal *theta;
+
+  PetscFunctionBegin;
+  s->skip       = NET_NO_SKIP;
+  s->activation = MGNO_IDENTITY;
+  PetscCall(MgnoPlanCreate(s, plan));
+  PetscCall(MgnoNetCreate(*plan, PETSC_FALSE, PETSC_FALSE, PETSC_FALSE, net));
+  PetscCall(PetscMalloc1((*plan)->size, &theta));
+  PetscCall(MgnoPlanStart(*plan, 8, theta));
+  for (PetscInt c = 0; c < s->channels; c++) /* the head gives the channels as they are */
+    for (PetscInt o = 0; o < s->c_out; o++) theta[(*plan)->tensor[(*plan)->H].first + o * s->channels + c] = s->c_out == s->channels ? o == c : 1;
+  PetscCall(MgnoNetWeights(*net, theta));
+  PetscCall(PetscFree(theta));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscReal Dot(PetscInt n, const PetscReal *a, const PetscReal *b)
+{
+  PetscReal sum = 0;
+
+  for (PetscInt i = 0; i < n; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/* V2 */
+static PetscErrorCode CycleIsLinear(void)
+{
+  MgnoNetSpec s = Plain(16, 1, 5, 3);
+  MgnoPlan   *plan;
+  MgnoNet     net;
+  PetscReal   x[256], y[256], z[256], wx[256], wy[256], wz[256], worst = 0;
+
+  PetscFunctionBegin;
+  s.post[0] = 1;
+  PetscCall(Linear(&s, &plan, &net));
+  for (PetscInt i = 0; i < 256; i++) {
+    x[i] = Noise((uint32_t)i, 1);
+    y[i] = Noise((uint32_t)i, 2);
+    z[i] = 1.5 * x[i] - 0.7 * y[i];
+  }
+  PetscCall(MgnoNetForward(net, x, wx));
+  PetscCall(MgnoNetForward(net, y, wy));
+  PetscCall(MgnoNetForward(net, z, wz));
+  for (PetscInt i = 0; i < 256; i++) worst = PetscMax(worst, PetscAbsReal(1.5 * wx[i] - 0.7 * wy[i] - wz[i]));
+  TES_CHECK_AT_MOST(worst, 1e-13 * sqrt(Dot(256, wz, wz)));
+  PetscCall(MgnoNetDestroy(&net));
+  PetscCall(MgnoPlanDestroy(&plan));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* V3: tied symmetric, <W x, y> = <x, W y> */
+static PetscErrorCode TiedCycleIsSymmetric(void)
+{
+  const NetSide sides[] = {NET_ZERO, NET_WRAP};
+
+  PetscFunctionBegin;
+  for (int b = 0; b < 2; b++) {
+    enum { C = 3, N = C * 256 };
+    MgnoNetSpec      s = Plain(16, 1, C, 3);
+    MgnoPlan        *plan;
+    MgnoNet          net;
+    static PetscReal x[N], y[N], wx[N], wy[N];
+
+    s.c_in = s.c_out = C;
+    s.transfer       = NET_CELL;
+    s.tie            = NET_TIE_SYMMETRIC;
+    s.pre[0]         = 2;
+    Sides(&s, sides[b], sides[b], sides[b], sides[b]);
+    PetscCall(Linear(&s, &plan, &net));
+    for (PetscInt i = 0; i < N; i++) {
+      x[i] = Noise((uint32_t)i, 1);
+      y[i] = Noise((uint32_t)i, 2);
+    }
+    PetscCall(MgnoNetForward(net, x, wx));
+    PetscCall(MgnoNetForward(net, y, wy));
+    TES_CHECK_NEAR(Dot(N, wx, y) / Dot(N, x, wy), 1, 1e-12);
+    PetscCall(MgnoNetDestroy(&net));
+    PetscCall(MgnoPlanDestroy(&plan));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* V11: a periodic network commutes with shifts by 2^(L-1) cells */
+static PetscErrorCode PeriodicNetworksCommuteWithShifts(void)
+{
+  enum { N = 16, SHIFT = 4 };
+  MgnoNetSpec s = Plain(N, 2, 4, 3);
+  MgnoPlan   *plan;
+  MgnoNet     net;
+  PetscReal   x[N * N], moved[N * N], o[N * N], o_moved[N * N], worst = 0, *theta;
+
+  PetscFunctionBegin;
+  s.transfer = NET_CELL;
+  Sides(&s, NET_WRAP, NET_WRAP, NET_WRAP, NET_WRAP);
+  PetscCall(MgnoPlanCreate(&s, &plan));
+  PetscCall(MgnoNetCreate(plan, PETSC_FALSE, PETSC_FALSE, PETSC_FALSE, &net));
+  PetscCall(PetscMalloc1(plan->size, &theta));
+  PetscCall(MgnoPlanStart(plan, 8, theta));
+  PetscCall(MgnoNetWeights(net, theta));
+  for (PetscInt i = 0; i < N * N; i++) x[i] = Noise((uint32_t)i, 4);
+  for (PetscInt j = 0; j < N; j++)
+    for (PetscInt i = 0; i < N; i++) moved[(j + SHIFT) % N * N + (i + 2 * SHIFT) % N] = x[j * N + i];
+  PetscCall(MgnoNetForward(net, x, o));
+  PetscCall(MgnoNetForward(net, moved, o_moved));
+  for (PetscInt j = 0; j < N; j++)
+    for (PetscInt i = 0; i < N; i++) worst = PetscMax(worst, PetscAbsReal(o_moved[(j + SHIFT) % N * N + (i + 2 * SHIFT) % N] - o[j * N + i]));
+  TES_CHECK_AT_MOST(worst, 1e-14);
+  PetscCall(PetscFree(theta));
+  PetscCall(MgnoNetDestroy(&net));
+  PetscCall(MgnoPlanDestroy(&plan));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* single and double from one source: the same network agrees to the rounding of single */
+static PetscErrorCode SingleAgreesWithDouble(void)
+{
+  enum { N = 32 };
+  MgnoNetSpec      s = Plain(N, 2, 24, 4);
+  MgnoPlan        *plan;
+  MgnoNet          net[2];
+  static PetscReal x[N * N], o[2][N * N];
+  PetscReal       *theta, worst = 0, size = 0;
+
+  PetscFunctionBegin;
+  PetscCall(MgnoPlanCreate(&s, &plan));
+  PetscCall(PetscMalloc1(plan->size, &theta));
+  PetscCall(MgnoPlanStart(plan, 8, theta));
+  for (PetscInt i = 0; i < N * N; i++) x[i] = Noise((uint32_t)i, 4);
+  for (int k = 0; k < 2; k++) {
+    PetscCall(MgnoNetCreate(plan, (PetscBool)k, PETSC_FALSE, PETSC_FALSE, &net[k]));
+    PetscCall(MgnoNetWeights(net[k], theta));
+    PetscCall(MgnoNetForward(net[k], x, o[k]));
+    PetscCall(MgnoNetDestroy(&net[k]));
+  }
+  for (PetscInt i = 0; i < N * N; i++) {
+    worst = PetscMax(worst, PetscAbsReal(o[0][i] - o[1][i]));
+    size  = PetscMax(size, PetscAbsReal(o[0][i]));
+  }
+  TES_CHECK_AT_MOST(worst, 2e-5 * size); /* some 100 roundings of 6e-8 */
+  PetscCall(PetscFree(theta));
+  PetscCall(MgnoPlanDestroy(&plan));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static const TesTest tests[] = {
   TES_TEST(ParameterCountsArePublished),
   TES_TEST(WeightsMakeExactMultigrid),
+  TES_TEST(CycleIsLinear),
+  TES_TEST(TiedCycleIsSymmetric),
+  TES_TEST(PeriodicNetworksCommuteWithShifts),
+  TES_TEST(SingleAgreesWithDouble),
   TES_TEST(GradientsAreThoseOfDifferences),
   TES_TESTS_END,
 };
