@@ -17,6 +17,8 @@ typedef enum {
   TES_STREAM_DROPOUT           = 18, /* (sample, draw, entry) */
   TES_STREAM_RANDOM_FIELD      = 32, /* Gaussian random fields: (sample; mode number) */
   TES_STREAM_MGNO_COEFFICIENT  = 33, /* mgno: random parameters of a coefficient: (sample; which) */
+  TES_STREAM_TRAJECTORY        = 48, /* lindblad: (trajectory low, high; jump): threshold of the norm, channel */
+  TES_STREAM_TRAJECTORY_START  = 49, /* lindblad: (trajectory low, high): initial state of a mixture */
 } TesStream;
 
 typedef struct {

@@ -22,6 +22,8 @@ typedef struct _p_TesSeries *TesSeries;
   TesSeriesReal       - one value of the present row; name as in /observables/<name>
   TesSeriesRealStderr - the same with its standard error
   TesSeriesTime       - the physical time of the row (default: the step number)
+  TesSeriesAfresh     - no row belongs to this step, and the rows before it are dropped: a kind whose rows come at its end (means over samples) has none
+                        before, and none of before when it takes up its sampling again. Snapshots of fields stay
   TesSeriesField      - a field for the snapshot, when one is due; borrowed until observe returns
   TesSeriesWants      - is a snapshot of the fields due at this step? (saves work that only snapshots need)
 
@@ -33,8 +35,14 @@ PetscErrorCode TesSeriesReal(TesSeries series, const char name[], const char uni
 PetscErrorCode TesSeriesRealStderr(TesSeries series, const char name[], const char unit[], PetscReal value, PetscReal standard_error);
 PetscErrorCode TesSeriesTiming(TesSeries series, const char name[], const char unit[], PetscReal value);
 PetscErrorCode TesSeriesTime(TesSeries series, PetscReal time);
+PetscErrorCode TesSeriesAfresh(TesSeries series);
 PetscErrorCode TesSeriesField(TesSeries series, TesField field);
 PetscBool      TesSeriesWants(TesSeries series);
+
+/*@
+  TesSeriesSkip - there is nothing to record at this step: the row is dropped. Collective; nothing else may be given to the row
+@*/
+PetscErrorCode TesSeriesSkip(TesSeries series);
 
 /* ---- report: the final figures and arrays, for result.h5 and the table on the screen ---- */
 typedef struct _p_TesReport *TesReport;

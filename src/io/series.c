@@ -110,6 +110,8 @@ PetscErrorCode TesSeriesBeginRow(TesSeries s, PetscInt64 step, PetscBool snapsho
   PetscCall(TesFieldSetClear(&s->fields));
   s->snapshot_due = snapshot_due;
   s->open         = PETSC_TRUE;
+  s->skip         = PETSC_FALSE;
+  s->afresh       = PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -174,6 +176,14 @@ PetscErrorCode TesSeriesTiming(TesSeries series, const char name[], const char u
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode TesSeriesAfresh(TesSeries s)
+{
+  PetscFunctionBegin;
+  PetscCheck(s->open, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "the series is begun anew outside of a row");
+  s->afresh = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode TesSeriesTime(TesSeries s, PetscReal time)
 {
   PetscFunctionBegin;
@@ -187,6 +197,14 @@ PetscErrorCode TesSeriesField(TesSeries s, TesField field)
   PetscFunctionBegin;
   PetscCheck(s->open, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "a field is given outside of a row");
   if (s->snapshot_due) PetscCall(TesFieldSetAdd(&s->fields, field, PETSC_TRUE, 0)); /* copied: the kind may change it before the row ends */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesSeriesSkip(TesSeries s)
+{
+  PetscFunctionBegin;
+  PetscCheck(s->open, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "there is no row to skip");
+  s->skip = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -237,6 +255,16 @@ PetscErrorCode TesSeriesEndRow(TesSeries s, const TesProvenance *provenance)
   PetscFunctionBegin;
   PetscCheck(s->open, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "no row of the series is open");
   s->open = PETSC_FALSE;
+  if (s->skip) {
+    s->n_rows--;
+    PetscCall(TesFieldSetClear(&s->fields));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (s->afresh) {
+    s->n_rows = 0;
+    PetscCall(TesFieldSetClear(&s->fields));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(ShareRow(s));
   if (s->fields.n) {
     PetscCall(TesSeriesWriteSnapshot(s, s->step[row], s->time[row], provenance));

@@ -15,7 +15,7 @@ struct _p_TesSeries {
   MPI_Comm    comm;
   int         rank;
   char       *folder;
-  PetscBool   csv, open, snapshot_due;
+  PetscBool   csv, open, snapshot_due, skip, afresh;
   PetscInt64  n_rows, max_rows;
   PetscInt64 *step; /* [max_rows] */
   PetscReal  *time; /* [max_rows] */

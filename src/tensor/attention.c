@@ -7,7 +7,6 @@
    in tensor operations, for second derivatives, builds P whole. */
 #include "tensor_impl.h"
 
-#include <math.h>
 #include <string.h>
 
 #define BLOCK_ROWS 64
@@ -40,18 +39,6 @@ static PetscInt Seen(const Sizes *z, PetscBool causal, PetscInt i)
   return causal ? PetscMax(0, PetscMin(z->s, i + z->s - z->t + 1)) : z->s;
 }
 
-static PetscReal RowMax(TesType type, PetscInt n, const void *x)
-{
-  PetscReal m = -INFINITY;
-
-  for (PetscInt j = 0; j < n; j++) {
-    PetscReal v = type == TES_F32 ? (PetscReal)((const float *)x)[j] : ((const double *)x)[j];
-
-    m = v > m ? v : m;
-  }
-  return m;
-}
-
 static void ZeroTail(const Sizes *z, PetscInt from, PetscInt columns, char *row)
 {
   if (columns > from) memset(row + (size_t)from * z->bytes, 0, (size_t)(columns - from) * z->bytes);
@@ -65,7 +52,7 @@ static char *At(TesTensor x, size_t entry, size_t bytes)
 static PetscErrorCode Forward(TesTensor q, TesTensor k, TesTensor v, PetscBool causal, TesTensor y, TesTensor lse)
 {
   const Sizes    z       = SizesOf(q, k, v);
-  const Kernels *kernels = KernelsFor(z.type);
+  const Kernels *kernels = KernelsOf(q);
   Buffer        *scores;
 
   PetscFunctionBegin;
@@ -85,7 +72,7 @@ static PetscErrorCode Forward(TesTensor q, TesTensor k, TesTensor v, PetscBool c
         float     sum32;
 
         if (n) {
-          m = z.scale * RowMax(z.type, n, row);
+          m = z.scale * kernels->max(n, row);
           kernels->exp_shift(n, z.scale, m, row, row);
           if (z.type == TES_F32) {
             kernels->sum(1, n, 1, 1, row, &sum32);
@@ -109,22 +96,12 @@ static PetscErrorCode Forward(TesTensor q, TesTensor k, TesTensor v, PetscBool c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-#define SCORE_ADJOINT(REAL) \
-  do { \
-    const REAL *gr = (const REAL *)(void *)At(g, (row0 + (size_t)r) * (size_t)z.e, z.bytes), *yr = (const REAL *)(void *)At(y, (row0 + (size_t)r) * (size_t)z.e, z.bytes); \
-    const REAL *p = (const REAL *)(void *)prow; \
-    REAL       *s = (REAL *)(void *)srow; \
-    double      dot = 0; \
-    for (PetscInt j = 0; j < z.e; j++) dot += (double)gr[j] * (double)yr[j]; \
-    for (PetscInt j = 0; j < columns; j++) s[j] = p[j] * (s[j] - (REAL)dot) * (REAL)z.scale; \
-  } while (0)
-
 static PetscErrorCode AttentionRaw(const TesNodeView *node, TesTensor g, TesTensor gin[])
 {
   PetscBool      causal = ((const Attention *)node->attributes)->causal;
   TesTensor      q = node->in[0], k = node->in[1], v = node->in[2], y = node->out, lse = node->saved[0];
   const Sizes    z       = SizesOf(q, k, v);
-  const Kernels *kernels = KernelsFor(z.type);
+  const Kernels *kernels = KernelsOf(q);
   Buffer        *weights, *shares;
 
   PetscFunctionBegin;
@@ -152,10 +129,9 @@ static PetscErrorCode AttentionRaw(const TesNodeView *node, TesTensor g, TesTens
       PetscCall(TensorGemm(z.type, PETSC_TRUE, PETSC_FALSE, columns, z.e, rows, 1, weights->data, columns, gb, z.e, 1, At(gin[2], col0 * (size_t)z.e, z.bytes), z.e));
       PetscCall(TensorGemm(z.type, PETSC_FALSE, PETSC_TRUE, rows, columns, z.e, 1, gb, z.e, vb, z.e, 0, shares->data, columns));
       for (PetscInt r = 0; r < rows; r++) {
-        char *prow = (char *)weights->data + (size_t)r * (size_t)columns * z.bytes, *srow = (char *)shares->data + (size_t)r * (size_t)columns * z.bytes;
+        size_t at = (size_t)r * (size_t)columns * z.bytes, row = (row0 + (size_t)r) * (size_t)z.e;
 
-        if (z.type == TES_F32) SCORE_ADJOINT(float);
-        else SCORE_ADJOINT(double);
+        kernels->score_back(columns, z.e, z.scale, At(g, row, z.bytes), At(y, row, z.bytes), (const char *)weights->data + at, (char *)shares->data + at);
       }
       PetscCall(TensorGemm(z.type, PETSC_FALSE, PETSC_FALSE, rows, z.d, columns, 1, shares->data, columns, kb, z.d, 0, At(gin[0], row0 * (size_t)z.d, z.bytes), z.d));
       PetscCall(TensorGemm(z.type, PETSC_TRUE, PETSC_FALSE, columns, z.d, rows, 1, shares->data, columns, qb, z.d, 1, At(gin[1], col0 * (size_t)z.d, z.bytes), z.d));

@@ -80,7 +80,7 @@ typedef struct {
 
 static void WalkRun(const Walk *w, const Arithmetic *f, TesTensor a, TesTensor b, TesTensor y)
 {
-  const Kernels *k          = KernelsFor(y->type);
+  const Kernels *k          = KernelsOf(y);
   const size_t   bytes      = y->type == TES_F32 ? 4 : 8;
   PetscInt64     index[TES_TENSOR_AXES] = {0}, at_a = 0, at_b = 0;
 
@@ -118,7 +118,7 @@ static PetscErrorCode Compute(const char op[], const Arithmetic *f, TesTensor a,
 PetscErrorCode TensorAddInPlace(TesTensor a, TesTensor b)
 {
   PetscFunctionBegin;
-  KernelsFor(a->type)->add_to(a->size, a->data, b->data);
+  KernelsOf(a)->add_to(a->size, a->data, b->data);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

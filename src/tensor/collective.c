@@ -45,7 +45,7 @@ static PetscErrorCode SumInOrder(MPI_Comm comm, TesTensor x, TesTensor y)
   }
   PetscCall(ScratchGet(x->tape, (size_t)counts[rank] * (size_t)size * bytes, &parts));
   PetscCallMPI(MPI_Alltoallv(x->data, counts, firsts, TypeOf(x), parts->data, own, places, TypeOf(x), comm));
-  for (int r = 1; r < size; r++) KernelsFor(x->type)->add_to(counts[rank], parts->data, (char *)parts->data + (size_t)places[r] * bytes);
+  for (int r = 1; r < size; r++) KernelsOf(x)->add_to(counts[rank], parts->data, (char *)parts->data + (size_t)places[r] * bytes);
   PetscCallMPI(MPI_Allgatherv(parts->data, counts[rank], TypeOf(x), y->data, counts, firsts, TypeOf(x), comm));
   ScratchRestore(x->tape, &parts);
   PetscCall(PetscFree4(counts, firsts, own, places));
@@ -329,7 +329,7 @@ static PetscErrorCode ExchangeBack(const Exchange *e, TesTensor g, TesTensor *y)
   PetscCall(ScratchGet(g->tape, (size_t)p->first[p->n] * row, &packed));
   PetscCall(Messages(p, width, g, (const char *)g->data + (size_t)e->rows * row, ghost, packed->data, p->first));
   for (PetscInt i = 0; i < p->first[p->n]; i++) /* neighbours in the order of the pattern */
-    KernelsFor(g->type)->add_to(width, (char *)out->data + (size_t)p->list[i] * row, (const char *)packed->data + (size_t)i * row);
+    KernelsOf(g)->add_to(width, (char *)out->data + (size_t)p->list[i] * row, (const char *)packed->data + (size_t)i * row);
   ScratchRestore(g->tape, &packed);
   PetscCall(PetscFree(ghost));
   PetscCall(TesTapeRecord(&exchange_back_op, 1, &g, 0, NULL, e, sizeof *e, out));

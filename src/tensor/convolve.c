@@ -61,33 +61,54 @@ static PetscErrorCode PlanFor(const TesConvSpec *spec, PetscInt b, const PetscIn
 
 static size_t Bytes(TesType type) { return type == TES_F32 ? 4 : 8; }
 
-/* Visit the taps of one output point: runs of channels that are contiguous in x and in the row. add: row entries are added to x. */
+/* Visit the taps of the output points first .. first + count - 1, runs of entries that are contiguous in x and in a row at a time: all taps of the last axis and their
+   channels where these lie side by side (one group, no dilation), else the channels of one tap. add: row entries are added to x. */
 #define POINT_ROWS(REAL) \
   do { \
+    const PetscBool whole = p->groups == 1 && p->dilation[2] == 1 ? PETSC_TRUE : PETSC_FALSE; \
+    PetscInt64      sample = first / p->points; \
+    PetscInt        point = (PetscInt)(first % p->points), i2 = point % p->m[2], i1 = point / p->m[2] % p->m[1], i0 = point / p->m[2] / p->m[1]; \
+    REAL           *r = (REAL *)rows; \
     for (PetscInt q = 0; q < count; q++) { \
-      PetscInt64 at = first + q, sample = at / p->points, point = at % p->points; \
-      PetscInt   i2 = (PetscInt)(point % p->m[2]), i1 = (PetscInt)(point / p->m[2] % p->m[1]), i0 = (PetscInt)(point / p->m[2] / p->m[1]); \
-      REAL      *r  = (REAL *)rows + (size_t)q * (size_t)p->row; \
       for (PetscInt a0 = 0; a0 < p->k[0]; a0++) \
-        for (PetscInt a1 = 0; a1 < p->k[1]; a1++) { \
-          PetscInt j0 = p->stride[0] * i0 + p->dilation[0] * a0 - p->low[0], j1 = p->stride[1] * i1 + p->dilation[1] * a1 - p->low[1]; \
-          PetscInt inside = j0 >= 0 && j0 < p->n[0] && j1 >= 0 && j1 < p->n[1]; \
-          for (PetscInt a2 = 0; a2 < p->k[2]; a2++, r += p->ci) { \
-            PetscInt j2 = p->stride[2] * i2 + p->dilation[2] * a2 - p->low[2]; \
-            REAL    *v; \
-            if (!inside || j2 < 0 || j2 >= p->n[2]) { \
-              if (!add) \
-                for (PetscInt c = 0; c < p->ci; c++) r[c] = 0; \
-              continue; \
+        for (PetscInt a1 = 0; a1 < p->k[1]; a1++, r += p->k[2] * p->ci) { \
+          const PetscInt j0 = p->stride[0] * i0 + p->dilation[0] * a0 - p->low[0], j1 = p->stride[1] * i1 + p->dilation[1] * a1 - p->low[1], j2 = p->stride[2] * i2 - p->low[2]; \
+          REAL *line = (REAL *)x + (((sample * p->n[0] + j0) * p->n[1] + j1) * p->n[2]) * p->c_in + group * p->ci; \
+          if (j0 < 0 || j0 >= p->n[0] || j1 < 0 || j1 >= p->n[1]) { \
+            if (!add) memset(r, 0, sizeof *r * (size_t)(p->k[2] * p->ci)); \
+          } else if (whole) { \
+            const PetscInt from = PetscMax(0, -j2), to = PetscMax(from, PetscMin(p->k[2], p->n[2] - j2)); \
+            REAL *restrict v = line + (PetscInt64)(j2 + from) * p->c_in, *restrict w = r + from * p->ci; \
+            const PetscInt   run = (to - from) * p->ci; \
+            if (add) { \
+              for (PetscInt c = 0; c < run; c++) v[c] += w[c]; \
+            } else { \
+              for (PetscInt c = 0; c < from * p->ci; c++) r[c] = 0; \
+              memcpy(w, v, sizeof *w * (size_t)run); \
+              for (PetscInt c = to * p->ci; c < p->k[2] * p->ci; c++) r[c] = 0; \
             } \
-            v = (REAL *)x + ((((size_t)sample * (size_t)p->n[0] + (size_t)j0) * (size_t)p->n[1] + (size_t)j1) * (size_t)p->n[2] + (size_t)j2) * (size_t)p->c_in + \
-                (size_t)(group * p->ci); \
-            if (add) \
-              for (PetscInt c = 0; c < p->ci; c++) v[c] += r[c]; \
-            else \
-              for (PetscInt c = 0; c < p->ci; c++) r[c] = v[c]; \
+          } else { \
+            for (PetscInt a2 = 0; a2 < p->k[2]; a2++) { \
+              const PetscInt at = j2 + p->dilation[2] * a2; \
+              REAL *restrict v = line + (PetscInt64)at * p->c_in, *restrict w = r + a2 * p->ci; \
+              const PetscBool inside = at >= 0 && at < p->n[2] ? PETSC_TRUE : PETSC_FALSE; \
+              if (add && inside) \
+                for (PetscInt c = 0; c < p->ci; c++) v[c] += w[c]; \
+              if (!add) \
+                for (PetscInt c = 0; c < p->ci; c++) w[c] = inside ? v[c] : 0; \
+            } \
           } \
         } \
+      if (++i2 == p->m[2]) { \
+        i2 = 0; \
+        if (++i1 == p->m[1]) { \
+          i1 = 0; \
+          if (++i0 == p->m[0]) { \
+            i0 = 0; \
+            sample++; \
+          } \
+        } \
+      } \
     } \
   } while (0)
 

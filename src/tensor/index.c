@@ -114,7 +114,7 @@ PetscErrorCode TesScatterAdd(TesTensor x, TesIndex index, TesTensor *y)
   PetscFunctionBegin;
   PetscCall(CheckRows("scatter_add", x, index, PETSC_FALSE, index->m));
   PetscCall(RowsLike(x, index->n, PETSC_TRUE, &out, &width));
-  for (PetscInt64 i = 0; i < index->m; i++) KernelsFor(x->type)->add_to(width, Row(out, index->list[i], width), Row(x, i, width));
+  for (PetscInt64 i = 0; i < index->m; i++) KernelsOf(x)->add_to(width, Row(out, index->list[i], width), Row(x, i, width));
   PetscCall(TesTapeRecord(&scatter_op, 1, &x, 0, NULL, &index, sizeof index, out));
   *y = out;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -174,7 +174,7 @@ PetscErrorCode TesSegmentSum(TesTensor x, TesIndex s, TesTensor *y)
   PetscCall(CheckRows("segment_sum", x, s, PETSC_TRUE, s->n));
   PetscCall(RowsLike(x, s->m, PETSC_FALSE, &out, &width));
   for (PetscInt64 i = 0; i < s->m; i++)
-    KernelsFor(x->type)->sum(1, s->list[i + 1] - s->list[i], width, 1, Row(x, s->list[i], width), Row(out, i, width));
+    KernelsOf(x)->sum(1, s->list[i + 1] - s->list[i], width, 1, Row(x, s->list[i], width), Row(out, i, width));
   PetscCall(TesTapeRecord(&segment_sum_op, 1, &x, 0, NULL, &s, sizeof s, out));
   *y = out;
   PetscFunctionReturn(PETSC_SUCCESS);

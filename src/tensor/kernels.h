@@ -26,10 +26,15 @@ typedef struct {
   void (*normalise_back)(PetscInt64 rows, PetscInt64 n, const void *y, const void *r, const void *g, void *out);
   /* y[.] = exp(scale x[.] - shift): a row of attention weights */
   void (*exp_shift)(PetscInt64 n, double scale, double shift, const void *x, void *y);
+  double (*max)(PetscInt64 n, const void *x);     /* of a row, n >= 1 */
+  double (*largest)(PetscInt64 n, const void *x); /* |x|, infinity if a number is not finite */
+  /* digits of the exact sum, attention's adjoint of a row of scores */
+  void (*digits)(PetscInt64 n, const void *x, const double s[3], double *d1, double *d2, double *d3);
+  void (*score_back)(PetscInt64 n, PetscInt64 e, double scale, const void *g, const void *y, const void *p, void *s);
 } Kernels;
 
 TES_KERNEL_DECLARE(Kernels, KernelsF64);
 TES_KERNEL_DECLARE(Kernels, KernelsF32);
 
-/* the table of a type for this CPU */
+/* the table of a type for this CPU; a tape asks once */
 const Kernels *KernelsFor(TesType type);

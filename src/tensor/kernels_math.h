@@ -130,6 +130,33 @@ static inline __attribute__((always_inline)) REAL F(Tanh)(REAL x)
   return x == x ? value : x;
 }
 
+/* log(1 + e) for 0 <= e <= 1: 2 atanh(t), t = e / (2 + e) <= 1/3, by its series; the term that is left out is below the rounding of the sum */
+static inline __attribute__((always_inline)) REAL F(Log1pUnit)(REAL e)
+{
+  REAL t = e / (2 + e), u = t * t, s;
+
+#ifdef SINGLE
+  s = 1 / 13.0f;
+#else
+  s = 1 / 31.0;
+  s = s * u + 1 / 29.0;
+  s = s * u + 1 / 27.0;
+  s = s * u + 1 / 25.0;
+  s = s * u + 1 / 23.0;
+  s = s * u + 1 / 21.0;
+  s = s * u + 1 / 19.0;
+  s = s * u + 1 / 17.0;
+  s = s * u + 1 / 15.0;
+  s = s * u + 1 / 13.0;
+#endif
+  s = s * u + 1 / C(11.0);
+  s = s * u + 1 / C(9.0);
+  s = s * u + 1 / C(7.0);
+  s = s * u + 1 / C(5.0);
+  s = s * u + 1 / C(3.0);
+  return 2 * (t + t * u * s);
+}
+
 static inline __attribute__((always_inline)) REAL F(Sigmoid)(REAL x)
 {
   return 1 / (1 + F(Exp)(-x));

@@ -68,7 +68,7 @@ static PetscErrorCode Reduce(const TesOp *op, TesTensor x, unsigned axes, PetscR
     if (more) PetscCall(TesTensorCreate(x->tape, x->type, x->n_axes, shape, &to));
     else if (keep) PetscCall(TesTensorCreate(x->tape, x->type, x->n_axes, kept, &to));
     else PetscCall(TesTensorCreate(x->tape, x->type, n_dropped, dropped, &to));
-    KernelsFor(x->type)->sum(outer, r, inner, more ? 1 : factor, from->data, to->data);
+    KernelsOf(x)->sum(outer, r, inner, more ? 1 : factor, from->data, to->data);
     from = to;
     done = PETSC_TRUE;
     last = first;
@@ -76,7 +76,7 @@ static PetscErrorCode Reduce(const TesOp *op, TesTensor x, unsigned axes, PetscR
   out = from;
   if (!done) { /* no axis: a copy */
     PetscCall(TensorLike(x, &out));
-    KernelsFor(x->type)->scale(x->size, factor, x->data, 0, out->data);
+    KernelsOf(x)->scale(x->size, factor, x->data, 0, out->data);
   }
   PetscCall(TesTapeRecord(op, 1, &x, 0, NULL, &attributes, sizeof attributes, out));
   *y = out;

@@ -10,6 +10,8 @@
    Cost per chunk: one reading for the largest number and nine additions per entry; three doubles per entry on each rank and in the message.
 
    blocks: a fixed binary tree over the chunks (TesTree). fast: plain sums. */
+#include "kernels.h"
+
 #include <limits.h>
 #include <math.h>
 #include <tessera/sum.h>
@@ -32,6 +34,7 @@ struct _p_TesReducer {
   int          *t;     /* exact: [n_blocks] */
   PetscReal    *digit; /* exact: [LEVELS][n]; fast: [n] */
   TesTree       tree;  /* blocks */
+  const Kernels *kernels[2];
 };
 
 PetscErrorCode TesReducerCreate(MPI_Comm comm, TesReduceKind kind, PetscInt n_blocks, const PetscInt64 first[], TesReducer *reducer)
@@ -44,6 +47,8 @@ PetscErrorCode TesReducerCreate(MPI_Comm comm, TesReduceKind kind, PetscInt n_bl
   r->comm     = comm;
   r->kind     = kind;
   r->n_blocks = n_blocks;
+  r->kernels[0] = KernelsFor(TES_F64);
+  r->kernels[1] = KernelsFor(TES_F32);
   PetscCall(PetscMalloc1(n_blocks + 1, &r->first));
   PetscCall(PetscArraycpy(r->first, first, n_blocks + 1));
   r->n = first[n_blocks];
@@ -85,19 +90,6 @@ PetscErrorCode TesReducerBegin(TesReducer r, const TesPartition *chunks)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* largest |x|; infinity where a number is not finite */
-#define LARGEST(REAL) \
-  do { \
-    const REAL *v = (const REAL *)x + first; \
-    REAL        m = 0, bad = 0; \
-    for (PetscInt64 i = 0; i < n; i++) { \
-      REAL a = v[i] < 0 ? -v[i] : v[i]; \
-      m = a > m ? a : m; \
-      bad += a - a; /* 0, or NaN where a is not finite */ \
-    } \
-    largest = bad == 0 ? (double)m : (double)INFINITY; \
-  } while (0)
-
 static int GridFor(double largest)
 {
   int e;
@@ -120,34 +112,20 @@ static void RaiseGrid(TesReducer r, PetscInt b, int t)
   r->t[b] = t;
 }
 
-#define TAKE_DIGITS(REAL) \
-  do { \
-    const REAL *restrict v = (const REAL *)x + first; \
-    for (PetscInt64 i = 0; i < n; i++) { \
-      const double g = (double)v[i], a = (s1 + g) - s1, p = g - a, c = (s2 + p) - s2, q = p - c, d = (s3 + q) - s3; \
-      d1[i] += a; \
-      d2[i] += c; \
-      d3[i] += d; \
-    } \
-  } while (0)
-
 static void AddBlock(TesReducer r, PetscInt b, TesType type, const void *x)
 {
-  PetscInt64 first = r->first[b], n = r->first[b + 1] - first;
-  double     largest, s1, s2, s3, *restrict d1 = r->digit + first, *restrict d2 = r->digit + r->n + first, *restrict d3 = r->digit + 2 * r->n + first;
-  int        t;
+  const Kernels *k     = r->kernels[type == TES_F32];
+  PetscInt64     first = r->first[b], n = r->first[b + 1] - first;
+  const void    *block = (const char *)x + (size_t)first * (type == TES_F32 ? 4 : 8);
+  int            t     = GridFor(k->largest(n, block));
 
-  if (type == TES_F32) LARGEST(float);
-  else LARGEST(double);
-  t = GridFor(largest);
   if (t > r->t[b]) RaiseGrid(r, b, t);
   t = r->t[b];
-  if (t == EMPTY_T || t == BAD_T) return;
-  s1 = ldexp(1.5, DIGIT_BITS * t + 52);
-  s2 = ldexp(1.5, DIGIT_BITS * (t - 1) + 52);
-  s3 = ldexp(1.5, DIGIT_BITS * (t - 2) + 52);
-  if (type == TES_F32) TAKE_DIGITS(float);
-  else TAKE_DIGITS(double);
+  if (t != EMPTY_T && t != BAD_T) {
+    const double s[3] = {ldexp(1.5, DIGIT_BITS * t + 52), ldexp(1.5, DIGIT_BITS * (t - 1) + 52), ldexp(1.5, DIGIT_BITS * (t - 2) + 52)};
+
+    k->digits(n, block, s, r->digit + first, r->digit + r->n + first, r->digit + 2 * r->n + first);
+  }
 }
 
 PetscErrorCode TesReducerAdd(TesReducer r, TesType type, const void *x)

@@ -41,7 +41,7 @@ static PetscErrorCode SoftmaxRaw(const TesNodeView *node, TesTensor g, TesTensor
 
   PetscFunctionBegin;
   PetscCall(TensorLike(y, &gin[0]));
-  if (n) KernelsFor(y->type)->softmax_back(y->size / n, n, log, y->data, g->data, gin[0]->data);
+  if (n) KernelsOf(y)->softmax_back(y->size / n, n, log, y->data, g->data, gin[0]->data);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -65,7 +65,7 @@ static PetscErrorCode Softmax(TesTensor x, PetscInt axis, int log, TesTensor *y)
   }
   PetscCall(TensorLike(x, &out));
   n = x->shape[axis];
-  if (n) KernelsFor(x->type)->softmax(x->size / n, n, log, x->data, out->data);
+  if (n) KernelsOf(x)->softmax(x->size / n, n, log, x->data, out->data);
   PetscCall(TesTapeRecord(log ? &log_softmax_op : &softmax_op, 1, &x, 0, NULL, &log, sizeof log, out));
   *y = out;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -133,7 +133,7 @@ static PetscErrorCode NormaliseRaw(const TesNodeView *node, TesTensor g, TesTens
 
   PetscFunctionBegin;
   PetscCall(TensorLike(y, &gin[0]));
-  KernelsFor(y->type)->normalise_back(y->shape[0], y->shape[1], y->data, node->saved[0]->data, g->data, gin[0]->data);
+  KernelsOf(y)->normalise_back(y->shape[0], y->shape[1], y->data, node->saved[0]->data, g->data, gin[0]->data);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -153,7 +153,7 @@ PetscErrorCode TesLayerNorm(TesTensor x, PetscInt n_last, TesTensor gamma, TesTe
   PetscCall(TesReshape(x, TES_SHAPE(rows, n), &flat));
   PetscCall(TensorLike(flat, &out));
   PetscCall(TesTensorCreate(x->tape, x->type, TES_SHAPE(rows), &r));
-  KernelsFor(x->type)->normalise(rows, n, eps, flat->data, out->data, r->data);
+  KernelsOf(x)->normalise(rows, n, eps, flat->data, out->data, r->data);
   PetscCall(TesTapeRecord(&normalise_op, 1, &flat, 1, &r, &eps, sizeof eps, out));
   PetscCall(TesReshape(out, x->n_axes, x->shape, &out));
   if (gamma) PetscCall(TesMultiply(out, gamma, &out));

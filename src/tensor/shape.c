@@ -85,6 +85,7 @@ PetscErrorCode TesPermute(TesTensor x, const PetscInt order[], TesTensor *y)
   PetscInt64  stride[TES_TENSOR_AXES], own = 1, rows, columns, row_stride, column_stride, at = 0;
   unsigned    seen = 0;
   Permutation p    = {{0}};
+  PetscBool   moves = PETSC_FALSE;
   TesTensor   out;
 
   PetscFunctionBegin;
@@ -93,6 +94,11 @@ PetscErrorCode TesPermute(TesTensor x, const PetscInt order[], TesTensor *y)
     seen |= TES_AXIS(order[a]);
     p.order[a] = order[a];
     shape[a]   = x->shape[order[a]];
+    if (order[a] != a) moves = PETSC_TRUE;
+  }
+  if (!moves) {
+    *y = x;
+    PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(TesTensorCreate(x->tape, x->type, n, shape, &out));
   for (PetscInt a = n - 1; a >= 0; a--) {

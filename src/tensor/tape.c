@@ -18,6 +18,8 @@ PetscErrorCode TesTapeCreate(const TesTapeOptions *options, TesParameters parame
   if (options) t->options = *options;
   if (!t->options.arena_mib) t->options.arena_mib = 512;
   PetscCheck(t->options.type == TES_F64 || t->options.type == TES_F32, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "a tape is single or double");
+  t->kernels[0] = KernelsFor(TES_F64);
+  t->kernels[1] = KernelsFor(TES_F32);
   PetscCall(ArenaCreate(t, (size_t)t->options.arena_mib << 20));
   if (parameters) {
     PetscCheck(TesParametersType(parameters) == t->options.type, PETSC_COMM_SELF, PETSC_ERR_ARG_INCOMP, "tape and parameters are of different precision");
@@ -358,13 +360,13 @@ PetscBool TensorIsFinite(TesTensor x, PetscInt64 *where)
 PetscErrorCode TensorCheckFinite(TesTape tape, const char what[], const char module[], TesTensor x)
 {
   PetscInt64 where = 0;
-  char       shape[128];
+  char       shape[128], value[32]; /* PETSc's own formatting would write "inf." */
 
   PetscFunctionBegin;
   if (TensorIsFinite(x, &where)) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(TensorShapeText(x, shape, sizeof shape));
-  SETERRQ(PETSC_COMM_SELF, TES_ERR_NUMBERS, "step %" PetscInt64_FMT ": %s%s`%s` gave %g at entry %" PetscInt64_FMT " of %s", tape->step, module, *module ? ": " : "", what,
-          x->type == TES_F32 ? (double)((const float *)x->data)[where] : ((const double *)x->data)[where], where, shape);
+  (void)snprintf(value, sizeof value, "%g", x->type == TES_F32 ? (double)((const float *)x->data)[where] : ((const double *)x->data)[where]);
+  SETERRQ(PETSC_COMM_SELF, TES_ERR_NUMBERS, "step %" PetscInt64_FMT ": %s%s`%s` gave %s at entry %" PetscInt64_FMT " of %s", tape->step, module, *module ? ": " : "", what, value, where, shape);
 }
 
 PetscErrorCode TesTapeParameter(TesTape tape, PetscInt id, TesTensor *x)

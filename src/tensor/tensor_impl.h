@@ -41,6 +41,7 @@ typedef struct Node {
 
 struct _p_TesTape {
   TesTapeOptions options;
+  const Kernels *kernels[2]; /* double, single */
   TesParameters  parameters;
   PetscInt64     step;
   PetscBool      recording;
@@ -63,6 +64,8 @@ struct _p_TesTape {
   struct SpectralPlan *plans; /* spectral.c */
 };
 
+static inline const Kernels *KernelsOf(TesTensor x) { return x->tape->kernels[x->type == TES_F32]; }
+
 /* arena.c */
 PetscErrorCode ArenaAlloc(TesTape tape, size_t bytes, void **memory);
 PetscErrorCode BufferCreate(TesTape tape, size_t bytes, Buffer **buffer);
@@ -77,7 +80,6 @@ PetscBool      TensorIsFinite(TesTensor x, PetscInt64 *where);
 PetscErrorCode TensorSameShape(const char op[], TesTensor a, TesTensor b);
 PetscErrorCode TensorShapeText(TesTensor x, char text[], size_t size);
 PetscErrorCode TensorId(TesTensor x); /* give it a place among those that need gradients */
-static inline PetscBool TensorIsF32(TesTensor x) { return x->type == TES_F32 ? PETSC_TRUE : PETSC_FALSE; }
 static inline size_t    TensorBytes(TesTensor x) { return (size_t)x->size * (x->type == TES_F32 ? 4 : 8); }
 
 /* binary.c */

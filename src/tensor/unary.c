@@ -56,7 +56,7 @@ static PetscErrorCode ActVjpRaw(const TesNodeView *node, TesTensor g, TesTensor 
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(TensorLike(x, &gin[0]));
-  KernelsFor(x->type)->unary_back((int)a->kind, a->p, a->q, x->size, x->data, g->data, gin[0]->data);
+  KernelsOf(x)->unary_back((int)a->kind, a->p, a->q, x->size, x->data, g->data, gin[0]->data);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -76,7 +76,7 @@ PetscErrorCode TesActDerivative(TesActKind kind, PetscReal p, PetscReal q, Petsc
   PetscCheck(k >= 0 && k <= 3, PETSC_COMM_SELF, PETSC_ERR_SUP, "%s: derivative number %" PetscInt_FMT "; three are known", names[kind], k);
   PetscCheck(kind != TES_ACT_SOFTPLUS || p > 0, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "softplus: the parameter must be positive, not %g", (double)p);
   PetscCall(TensorLike(x, &out));
-  KernelsFor(x->type)->unary((int)kind, (int)k, p, q, x->size, x->data, out->data);
+  KernelsOf(x)->unary((int)kind, (int)k, p, q, x->size, x->data, out->data);
   PetscCall(TesTapeRecord(&act_ops[kind], 1, &x, 0, NULL, &attributes, sizeof attributes, out));
   *y = out;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -113,7 +113,7 @@ PetscErrorCode TesScale(PetscReal a, TesTensor x, PetscReal b, TesTensor *y)
 
   PetscFunctionBegin;
   PetscCall(TensorLike(x, &out));
-  KernelsFor(x->type)->scale(x->size, a, x->data, b, out->data);
+  KernelsOf(x)->scale(x->size, a, x->data, b, out->data);
   PetscCall(TesTapeRecord(&scale_op, 1, &x, 0, NULL, &a, sizeof a, out));
   *y = out;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -12,3 +12,8 @@ foreach(case IN LISTS TES_FAULT_CASES)
                                       $<TARGET_FILE:tessera> $<TARGET_FILE:tes_fail_io>)
   set_tests_properties(fault/${case} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 240 LABELS fault SKIP_RETURN_CODE 77)
 endforeach()
+tes_add_test(faults/damage RANKS 1 LABELS fault CALLS io TIMEOUT 240)
+# A few rounds of the soak (faults/soak.py has its own command for hours; the latest result is in faults/soak.md)
+add_test(NAME fault/soak COMMAND /usr/bin/env python3 ${PROJECT_SOURCE_DIR}/tests/faults/soak.py --rounds 5 --seed 1
+                                 $<TARGET_FILE:tessera_heat>:${PROJECT_SOURCE_DIR}/tests/kinds/heat/heat.yaml:any:points=48:time.step=2e-5)
+set_tests_properties(fault/soak PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 400 LABELS fault)

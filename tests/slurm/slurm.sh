@@ -69,9 +69,16 @@ case_single() { # one job: exit code 0, the bits of a run without SLURM; a mista
     job=$(submit --wait "$scripts/slurm_single_node.sbatch" heat.yaml --set points=two); [ $? = 2 ] || fail "a mistake in the deck"
     says "tessera.$job.log" "points"
 }
-case_srun() { # ranks that srun starts, without mpirun
+case_srun() { # ranks that srun starts, without mpirun; a signal to the step, and on
     srun --ntasks=2 --mpi=pmix "$program" run heat.yaml --output srun --quiet >srun.log 2>&1 || fail "srun"
     same whole srun
+    TES_FAULT=$(rests 3 4 5 6) srun --job-name=direct --ntasks=2 --mpi=pmix "$program" run heat.yaml --output direct --restart --quiet >direct.log 2>&1 & local pid=$!
+    until_true 30 "the run to begin" test -e direct/lock
+    sleep 1.5
+    scancel --signal=USR1 "$(squeue --noheader --name=direct --format=%i).0" || fail scancel
+    wait $pid; [ $? = 75 ] || fail "exit code after USR1: $(tail -n 3 direct.log)"
+    srun --ntasks=2 --mpi=pmix "$program" run heat.yaml --output direct --restart --quiet >>direct.log 2>&1 || fail "srun again"
+    same whole direct
 }
 case_array() { # four decks, four folders, four logs; then one deck with two seeds
     local job k

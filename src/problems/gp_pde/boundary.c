@@ -139,10 +139,14 @@ static PetscErrorCode CheckForm(TesProblem problem, GpPde *gp, PetscBool *good)
     PetscCall(TesDeckComplain(problem, "equation.kind", "of first order or an evolution: it needs at least two dimensions, the last one being time"));
   } else if (marching > 2 || (marching == 2 && gp->dim == 3)) {
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "domain.points", "three dimensions of which two or more are of first order without periodic sides: this form is solved in two dimensions, or with periodic sides in space"));
+    PetscCall(TesDeckComplain(problem, "domain.points", "has three dimensions of which two or more are of first order without periodic sides: this form is solved in two dimensions, or with periodic sides in space"));
   } else if (marching == 1 && !gp->marching[gp->dim - 1]) {
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "equation.first", "of first order along a dimension before the last: put the first-order dimension last"));
+  }
+  if (gp->source.noise_sd > 0 && (marching || gp->eq->nonlinear || gp->equation.variable_coefficient || gp->singular)) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "source.noise_sd", "for linear equations without time and with constant coefficients, whose solution is unique"));
   }
   if (gp->equation.variable_coefficient && marching) {
     *good = PETSC_FALSE;
@@ -182,7 +186,7 @@ PetscErrorCode GpBoundaryResolve(TesProblem problem, GpPde *gp, PetscBool *good)
 PetscErrorCode GpTraceText(const GpPde *gp, PetscInt d, PetscInt k, char text[], size_t size)
 {
   PetscFunctionBegin;
-  if (d == gp->time) PetscCall(PetscSNPrintf(text, size, "%s", k ? "the initial velocity" : "the initial values"));
+  if (d == gp->time) PetscCall(PetscSNPrintf(text, size, "%s", k ? "the initial velocity" : "the initial state"));
   else PetscCall(PetscSNPrintf(text, size, "side %c %s", "xyz"[d], gp->trace[d][k].end ? "upper" : "lower"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -98,7 +98,6 @@ static PetscErrorCode ResolveCoefficient(GpPde *gp)
 {
   PetscFunctionBegin;
   gp->coefficient_mean = 1;
-  gp->remainder        = gp->eq->nonlinear || gp->equation.variable_coefficient ? PETSC_TRUE : PETSC_FALSE;
   if (!gp->equation.variable_coefficient) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(TesExprCopy(gp->equation.variable_coefficient, &gp->coefficient));
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(TesExprDerivative(gp->coefficient, d, &gp->coefficient_first[d]));
@@ -213,6 +212,36 @@ static PetscErrorCode CheckSource(TesProblem problem, GpPde *gp)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The variable coefficient must be positive, or the equation is not elliptic; each rank looks at its rows, one at a time. */
+static PetscErrorCode CheckCoefficient(TesProblem problem, GpPde *gp)
+{
+  const TesPartition *part = &gp->grid.part;
+  const PetscInt64    row  = part->n_local ? gp->grid.n_local / part->n_local : 1;
+  PetscReal           low = PETSC_MAX_REAL, negative, *a;
+  int                 bad = 0;
+  GpPoints            rows;
+
+  PetscFunctionBegin;
+  if (!gp->coefficient) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc1((size_t)row, &a));
+  GpPointSetPoints(&gp->grid, &rows);
+  rows.count = 1;
+  for (PetscInt64 k = 0; k < part->n_local; k++) {
+    rows.first = part->first + k;
+    PetscCall(GpExprEvaluate(gp->coefficient, gp->dim, &rows, a));
+    for (PetscInt64 i = 0; i < row; i++) {
+      if (PetscIsInfOrNanReal(a[i])) bad = 1;
+      else low = PetscMin(low, a[i]);
+    }
+  }
+  PetscCall(PetscFree(a));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bad, 1, MPI_INT, MPI_MAX, gp->comm));
+  PetscCall(TesMaxAll(gp->comm, -low, &negative));
+  if (bad) PetscCall(TesDeckComplain(problem, "equation.variable_coefficient", "not finite everywhere in the box"));
+  else if (!(negative < 0)) PetscCall(TesDeckComplain(problem, "equation.variable_coefficient", "as small as %.6g in the box: it must be positive throughout, or the equation is not elliptic", (double)-negative));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode GpCheck(TesProblem problem)
 {
   GpPde    *gp   = TesProblemCtx(problem);
@@ -223,8 +252,9 @@ PetscErrorCode GpCheck(TesProblem problem)
   gp->comm    = TesProblemComm(problem);
   gp->eq      = &gp_equations[gp->equation.kind];
   PetscCall(ResolveDomain(problem, gp, &good));
-  PetscCall(GpRouteChoose(gp));
   if (good) PetscCall(GpBoundaryResolve(problem, gp, &good));
+  gp->remainder = gp->eq->nonlinear || gp->equation.variable_coefficient ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(GpRouteChoose(gp));
   if (gp->dim && good) {
     PetscCall(CheckVariables(problem, gp, "equation.variable_coefficient", gp->equation.variable_coefficient, &good));
     PetscCall(CheckVariables(problem, gp, "source.expression", gp->source.expression, &good));
@@ -251,5 +281,6 @@ PetscErrorCode GpCheck(TesProblem problem)
   PetscCall(GpFacesSetUp(gp));
   PetscCall(CheckFaces(problem, gp));
   PetscCall(CheckSource(problem, gp));
+  PetscCall(CheckCoefficient(problem, gp));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -267,11 +267,9 @@ PetscErrorCode GpCoefficientAt(GpPde *gp, const GpPoints *points, PetscInt64 n, 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The coefficient must be positive (or negative) throughout, or the equation is no elliptic one. */
 PetscErrorCode GpCoefficientSetUp(GpPde *gp)
 {
-  PetscReal low = PETSC_MAX_REAL, high = -PETSC_MAX_REAL, largest;
-  GpPoints  points;
+  GpPoints points;
 
   PetscFunctionBegin;
   gp->coefficient_mean = 1;
@@ -280,15 +278,6 @@ PetscErrorCode GpCoefficientSetUp(GpPde *gp)
   PetscCall(GpCoefficientAt(gp, &points, gp->grid.n_local, &gp->a_grid));
   GpPointSetPoints(&gp->middle, &points);
   PetscCall(GpCoefficientAt(gp, &points, gp->middle.n_local, &gp->a_middle));
-  for (PetscInt64 i = 0; i < gp->grid.n_local; i++) {
-    low  = PetscMin(low, gp->a_grid.u[i]);
-    high = PetscMax(high, gp->a_grid.u[i]);
-  }
-  PetscCall(TesMaxAll(gp->comm, high, &largest));
-  PetscCall(TesMaxAll(gp->comm, -low, &high));
-  low = -high;
-  PetscCheck(low > 0 && !PetscIsInfOrNanReal(largest), gp->comm, TES_ERR_DECK,
-             "equation.variable_coefficient lies between %.6g and %.6g on the nodes: it must be positive and finite in the whole box, or the equation is not elliptic", (double)low, (double)largest);
   PetscCall(GpMean(gp, &gp->grid, gp->a_grid.u, &gp->coefficient_mean));
   for (PetscInt d = 0; d < gp->dim; d++) gp->second[d] *= gp->coefficient_mean;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -382,7 +371,7 @@ PetscErrorCode GpDataSetUp(GpPde *gp)
   PetscCall(GpFirstNotFinite(gp, &gp->grid, gp->f, &bad));
   GpPointText(gp, PetscMax(bad, 0), place, sizeof(place));
   PetscCheck(bad < 0, gp->comm, TES_ERR_DECK, "the source is not finite at %s", place);
-  if (gp_data_kinds[gp->source.from].anywhere) {
+  if (gp_data_kinds[gp->source.from].anywhere && gp->source.noise_sd == 0) {
     PetscCall(PetscMalloc1((size_t)gp->middle.n_local, &gp->f_middle));
     PetscCall(GpSource(gp, &gp->middle, gp->f_middle));
   }

@@ -10,7 +10,7 @@
 #include "gp_pde.h"
 
 static const char *const node_names[]     = {"uniform", "chebyshev", NULL};
-const char *const        gp_boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", NULL}; /* BoundaryKind of boundary.c */
+const char *const        gp_boundary_names[] = {"auto", "dirichlet", "neumann", "robin", "periodic", "initial_inflow", "full", NULL}; /* BoundaryKind of boundary.c */
 const char *const        gp_family_names[] = {"auto", "spectral_grid", "chebyshev", "student_t_mixture", "gaussian_mixture", "matern", "se", NULL};
 static const char *const automatic[]      = {"auto", NULL};
 static const char *const asked[]          = {"auto", "true", "false", NULL};
@@ -41,6 +41,7 @@ static const TesKey keys[] = {
   TES_EXPR(GpPde, source.expression, .variables = "x y z t", .when = "source.from=expression", .help = "f in the coordinates"),
   TES_FILE(GpPde, source.file, .when = "source.from=hdf5", .help = "HDF5 file with f on the nodes"),
   TES_STRING(GpPde, source.dataset, .fallback = "/f", .when = "source.from=hdf5", .help = "dataset of shape [n_z][n_y][n_x]"),
+  TES_REAL(GpPde, source.noise_sd, .fallback = "0", .range = TES_AT_LEAST(0), .help = "standard deviation of white noise in f, in the unit of f; > 0: regularised (MAP) solve, linear equations without time"),
   TES_SECTION("boundary", .help = "what is prescribed on the sides"),
   TES_ENUMS(GpPde, boundary.kind, .fallback = "[auto]", .min_items = 1, .max_items = 6, .choices = gp_boundary_names,
             .help = "one word, one per dimension, or one per side (x lower, x upper, ...). auto: dirichlet, for evolution equations initial_inflow (initial values, values where a flow enters, dirichlet "
@@ -96,11 +97,18 @@ static const TesKey keys[] = {
            .help = "after this part of the epochs the GP is frozen and a second one, of one Matern component, is trained on what remains; 1: one GP alone"),
   TES_INT_OR(GpPde, reference.epochs_per_step, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 1000000), .when = "solver.kind=reference",
              .help = "epochs between records and checkpoints; auto: a few seconds' worth"),
+  TES_SECTION("inverse", .help = "coefficients of the equation from observations of u (when inverse.unknown is given)"),
+  TES_ENUMS(GpPde, inverse.unknown, .optional = PETSC_TRUE, .min_items = 1, .max_items = 3, .choices = gp_unknown_names,
+            .help = "coefficients of section equation to be found; its values there serve to make the source of a manufactured solution only"),
+  TES_REALS(GpPde, inverse.initial, .optional = PETSC_TRUE, .min_items = 1, .max_items = 3, .help = "where to start, one value per unknown; need not be near"),
+  TES_FILE(GpPde, inverse.data, .optional = PETSC_TRUE, .help = "HDF5 file with the observations: dataset x of shape [n][dimensions], dataset u of shape [n]"),
+  TES_INT(GpPde, inverse.synthetic, .fallback = "0", .range = TES_BETWEEN(0, 1000000), .help = "in place of a file: so many observations of the manufactured solution at random places, with noise (run.seed)"),
+  TES_REAL(GpPde, inverse.noise_sd, .fallback = "1e-3", .range = TES_ABOVE(0), .help = "standard deviation of the noise of the observations, in the unit of u"),
   TES_SECTION("output", .help = "results"),
   TES_INT_OR(GpPde, output.test_points, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(2, 100000),
              .help = "points per dimension of the uniform grid on which u is given out and the error taken; auto: 300, in 3-D 65"),
   TES_ENUM(GpPde, output.posterior_sd, .fallback = "auto", .choices = asked,
-           .help = "posterior standard deviation of u on the test points (not of solver.kind: fft_extension and reference); auto: up to 10^6 collocation points"),
+           .help = "posterior standard deviation of u on the test points (not of solver.kind: fft_extension and reference); auto: up to 10^5 collocation points"),
   TES_KEYS_END,
 };
 
@@ -116,8 +124,16 @@ const TesFigure gp_figures[] = {
    .x_label = "angular frequency omega (rad per length)", .y_label = "weight (largest 1)", .log_y = PETSC_TRUE},
   {.name = "attempts", .sort = TES_FIGURE_POINTS, .title = "error bound of every attempt", .file = "result", .x = "attempts/number", .y = {"attempts/bound"}, .x_label = "attempt",
    .y_label = "relative error bound", .log_y = PETSC_TRUE},
+  {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "error bound in the course of the run", .file = "series", .x = "/step", .y = {"/observables/error_bound", "/observables/best_error_bound"},
+   .legend = {"of the last attempt", "best so far"}, .x_label = "step", .y_label = "relative error bound", .log_y = PETSC_TRUE},
   {.name = "newton", .sort = TES_FIGURE_POINTS, .title = "Newton's method: relative update per iteration, all attempts", .file = "result", .x = "newton/iteration", .y = {"newton/update"},
    .x_label = "iteration", .y_label = "|dG| / |G|", .log_y = PETSC_TRUE},
+  {.name = "inverse_k2", .sort = TES_FIGURE_POINTS, .title = "coefficient k2 after each step", .file = "result", .x = "inverse/step", .y = {"inverse/k2"}, .errors = {"inverse/k2_sd"},
+   .x_label = "Gauss-Newton step", .y_label = "k2 (1/length^2)"},
+  {.name = "inverse_diffusion", .sort = TES_FIGURE_POINTS, .title = "coefficient diffusion after each step", .file = "result", .x = "inverse/step", .y = {"inverse/diffusion"},
+   .errors = {"inverse/diffusion_sd"}, .x_label = "Gauss-Newton step", .y_label = "diffusion (length^2/time)"},
+  {.name = "inverse_beta", .sort = TES_FIGURE_POINTS, .title = "coefficient beta after each step", .file = "result", .x = "inverse/step", .y = {"inverse/beta"}, .errors = {"inverse/beta_sd"},
+   .x_label = "Gauss-Newton step", .y_label = "beta (length/time)"},
   {.name = "objective", .sort = TES_FIGURE_LINES, .title = "published training: objective J", .file = "series", .x = "/observables/epoch", .y = {"/observables/objective"}, .x_label = "epoch", .y_label = "J"},
   {.name = "training", .sort = TES_FIGURE_LINES, .title = "published training: errors", .file = "series", .x = "/observables/epoch", .y = {"/observables/training_error", "/observables/training_residual", "/observables/training_boundary"}, .x_label = "epoch",
    .y_label = "relative error", .log_y = PETSC_TRUE},

@@ -16,6 +16,7 @@
 #define GP_UNIT         8     /* rows of the slowest dimension per unit, in 2-D and 3-D */
 #define GP_UNIT_1D      32    /* points per unit in 1-D */
 #define GP_NO_BOUND     1e300 /* bound of an attempt that did not converge: finite, so that a state holding it is sound */
+#define GP_SHOWN_BOUND  1e6   /* what is shown of larger ones, so that pictures keep their scale */
 
 typedef struct _GpPde GpPde;
 
@@ -33,13 +34,15 @@ typedef struct {
   PetscErrorCode (*destroy)(GpPde *gp); /* of a way not taken, too */
 } GpRoute;
 
-typedef enum { GP_ROUTE_REFINE, GP_ROUTE_REFERENCE, GP_ROUTE_FOURIER } GpRouteNumber;
+typedef enum { GP_ROUTE_REFINE, GP_ROUTE_REFERENCE, GP_ROUTE_FOURIER, GP_ROUTE_INVERSE } GpRouteNumber;
 
-extern const GpRoute     gp_route_refine, gp_route_reference, gp_route_fourier;
+extern const GpRoute     gp_route_refine, gp_route_reference, gp_route_fourier, gp_route_inverse;
 PetscBool                GpFourierFits(const GpPde *gp);                   /* would solver.kind: fft_extension take this problem? */
 extern const char *const gp_solver_names[];
 extern const char *const gp_family_names[];   /* of kernel.family; gp_pde.c */
 extern const char *const gp_boundary_names[]; /* of boundary.kind; gp_pde.c */
+extern const char *const gp_unknown_names[];  /* of inverse.unknown; inverse.c */
+PetscBool                GpInverseWanted(const GpPde *gp);
 const GpRoute           *GpRouteNow(const GpPde *gp);
 PetscErrorCode           GpRouteChoose(GpPde *gp);                         /* by the deck */
 PetscErrorCode           GpRouteChange(GpPde *gp, GpRouteNumber number);   /* on the way: sets it up and starts it */
@@ -186,11 +189,12 @@ typedef struct {
   PetscReal   sigma, change, fit;
   /* not state */
   PetscInt    n_columns, n_rhs;
+  PetscReal   noise;
   PetscInt   *group;
   PetscReal  *psi, *y;
 } GpIdentify;
 
-PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y); /* collective */
+PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y, PetscReal *noise); /* noise of y as given with the source; collective */
 PetscErrorCode GpIdentifyStep(GpPde *gp, PetscInt d, PetscInt extension, PetscBool *done, PetscBool *tripped);
 PetscErrorCode GpIdentifyDense(GpPde *gp, PetscInt d, GpSpectrumMode mode);
 PetscErrorCode GpIdentifyReset(GpIdentify *work);
@@ -204,6 +208,7 @@ typedef struct {
   GpDictionary dict;
   PetscInt     r, k, m;  /* functions with zero traces; functions for data of other dimensions; traces of this dimension */
   PetscReal   *inner;    /* [columns][r] */
+  PetscReal   *scale;    /* [r] singular values: inner times diag(scale) are whitened coordinates */
   PetscReal   *trace;    /* [columns][k] */
   PetscReal   *lift;     /* [columns][m] dual to the traces */
   PetscReal   *test;     /* [r][n] */
@@ -286,9 +291,11 @@ PetscErrorCode GpProjectedCreate(GpPde *gp, const GpSolution *solution, GpProjec
 PetscErrorCode GpProjectedCompress(GpPde *gp, const GpSolution *solution, const PetscReal *values, PetscReal *core);
 PetscErrorCode GpProjectedStart(GpPde *gp, const GpProjected *projected, GpSolution *solution); /* linear problem; pass 2: with n(u_best) as known source */
 PetscErrorCode GpProjectedDestroy(GpProjected *projected);
+PetscErrorCode GpMapSolve(GpPde *gp, const GpProjected *projected, GpSolution *solution); /* map.c: noisy source, from the collocation solution in the core */
 
 /* The error bound of section 3 and its ingredients. */
 typedef struct {
+  PetscReal excess; /* of the residual, what noise of the given size does not explain, and what of the noise the solution took over; without noise the residual */
   PetscReal residual, misfit, size, source; /* rms of the residual, largest error of the traces (as a value of u), rms of u_h, rms of f */
   PetscReal bound;
 } GpBound;
@@ -363,6 +370,7 @@ struct _GpPde {
     int         from;
     TesExpr     expression;
     const char *file, *dataset;
+    PetscReal   noise_sd;
   } source;
   struct {
     TesInts     kind;
@@ -396,6 +404,13 @@ struct _GpPde {
     PetscBool enable;
     PetscReal error_bound_target;
   } refine;
+  struct {
+    TesInts     unknown;
+    TesReals    initial;
+    const char *data;
+    PetscInt    synthetic;
+    PetscReal   noise_sd;
+  } inverse;
   struct {
     int       family;
     PetscReal nu;
@@ -447,6 +462,7 @@ struct _GpPde {
   PetscInt             route;    /* GpRouteNumber; state */
   struct _GpTraining  *training; /* reference.c */
   struct _GpFourier   *fourier;  /* fourier.c */
+  struct _GpInverse   *inverse_work; /* inverse.c */
 
   /* the refine loop: state, see refine.c */
   PetscInt     stage, pass, which, newton, n_kept;

@@ -23,6 +23,7 @@
 #define SCREENED_DROP    1e-8
 #define SCREENED_FLOOR   1e-13
 #define PERIODIC_DROP    1e-15
+#define NOISE_PRUNE      0.1 /* of the noise of one coefficient, s^2 / N: no weight below it can be told from zero */
 
 PetscErrorCode GpSpectrumReset(GpSpectrum *spectrum)
 {
@@ -118,7 +119,7 @@ static PetscErrorCode ChooseCandidates(GpPde *gp, PetscInt d, PetscInt extension
 static PetscErrorCode MakeData(GpPde *gp, PetscInt d, GpIdentify *work)
 {
   PetscFunctionBegin;
-  if (!work->y) PetscCall(GpIdentifyData(gp, d, &work->n_rhs, &work->y));
+  if (!work->y) PetscCall(GpIdentifyData(gp, d, &work->n_rhs, &work->y, &work->noise));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -194,7 +195,7 @@ static PetscErrorCode Finish(PetscInt extension, const GpIdentify *work, GpSpect
 
 PetscErrorCode GpIdentifyStep(GpPde *gp, PetscInt d, PetscInt extension, PetscBool *done, PetscBool *tripped)
 {
-  const TesEvidenceOptions options = {.max_iterations = gp->spectrum.iterations,
+  TesEvidenceOptions       options = {.max_iterations = gp->spectrum.iterations,
                                       .sigma_start    = 1e-2,
                                       .sigma_floor    = gp->spectrum.sigma_floor,
                                       .sigma_factor   = gp->spectrum.sigma_factor,
@@ -202,14 +203,18 @@ PetscErrorCode GpIdentifyStep(GpPde *gp, PetscInt d, PetscInt extension, PetscBo
   const PetscInt64         all_bins = (PetscInt64)(gp->spectrum.max_fraction * (PetscReal)(extension * (gp->n[d] - 1)) / 2) + 1;
   GpIdentify              *work     = &gp->work;
   TesEvidence              evidence;
-  PetscReal                cost;
+  PetscReal                cost, guard;
 
   PetscFunctionBegin;
   *done = *tripped = PETSC_FALSE;
   if (!work->active) PetscCall(Begin(gp, d, extension, PETSC_TRUE, work));
   PetscCall(MakeData(gp, d, work));
+  options.sigma_floor = PetscMax(options.sigma_floor, work->noise);
+  if (work->iteration > 0 && work->sigma <= options.sigma_floor) options.prune = PetscMax(options.prune, NOISE_PRUNE * PetscSqr(work->noise) / (PetscReal)gp->n[d]); /* lines far below the noise */
+  guard               = PetscMax(GUARD, 3 * work->noise * PetscSqrtReal((PetscReal)work->n_rhs)); /* relative to all columns, whose rms is 1 together */
   if (work->n_bins > gp->spectrum.max_candidates) { /* broadband: evidence on so many columns is slow, and useless */
     *done = *tripped = PETSC_TRUE;
+    PetscCall(GpSpectrumReset(&gp->spectra[d]));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (work->n_bins && !work->psi) PetscCall(MakeDictionary(gp, d, extension, work));
@@ -223,12 +228,12 @@ PetscErrorCode GpIdentifyStep(GpPde *gp, PetscInt d, PetscInt extension, PetscBo
   work->fit       = evidence.fit;
   gp->sigma       = evidence.sigma;
   if (work->n_bins && !evidence.converged && evidence.iteration < options.max_iterations) PetscFunctionReturn(PETSC_SUCCESS);
-  if (work->fit > GUARD && work->screened && all_bins <= ALL_BINS) {
+  if (work->fit > guard && work->screened && all_bins <= ALL_BINS) {
     PetscCall(Begin(gp, d, extension, PETSC_FALSE, work));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   *done    = PETSC_TRUE;
-  *tripped = work->fit > GUARD ? PETSC_TRUE : PETSC_FALSE;
+  *tripped = work->fit > guard ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(Finish(extension, work, &gp->spectra[d]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -238,13 +243,13 @@ static PetscErrorCode IdentifyPeriodic(GpPde *gp, PetscInt d, GpSpectrum *spectr
 {
   const PetscInt n    = (PetscInt)gp->n[d];
   const PetscInt bins = (n - 1) / 2 + 1;
-  PetscReal     *y, *line, *transform, *a, max = 0;
+  PetscReal     *y, *line, *transform, *a, max = 0, noise;
   PetscInt       columns;
 
   PetscFunctionBegin;
   spectrum->extension  = 1;
   spectrum->candidates = bins;
-  PetscCall(GpIdentifyData(gp, d, &columns, &y));
+  PetscCall(GpIdentifyData(gp, d, &columns, &y, &noise));
   PetscCall(PetscMalloc3((size_t)n * (size_t)columns, &line, (size_t)(n / 2 + 1) * 2 * (size_t)columns, &transform, (size_t)bins, &a));
   PetscCall(PetscArrayzero(a, (size_t)bins));
   for (PetscInt i = 0; i < n; i++)
@@ -262,7 +267,7 @@ static PetscErrorCode IdentifyPeriodic(GpPde *gp, PetscInt d, GpSpectrum *spectr
   PetscCall(PetscMalloc1((size_t)bins, &spectrum->bin));
   PetscCall(PetscMalloc1((size_t)bins, &spectrum->s));
   for (PetscInt m = 0; m < bins; m++) {
-    if (m && !(a[m] > PERIODIC_DROP * max)) continue; /* the constant is always there */
+    if (m && !(a[m] > PetscMax(PERIODIC_DROP * max, 3 * noise * PetscSqrtReal((PetscReal)n * (PetscReal)columns)))) continue; /* the constant is always there */
     spectrum->bin[spectrum->n] = m;
     spectrum->s[spectrum->n++] = 1;
   }
@@ -290,10 +295,10 @@ PetscErrorCode GpIdentifyDense(GpPde *gp, PetscInt d, GpSpectrumMode mode)
   spectrum->extension = DENSE_EXTENSION;
   if (mode == GP_SCREENED) {
     PetscInt   bins, columns;
-    PetscReal *y;
+    PetscReal *y, noise;
     PetscInt64 highest = 0;
 
-    PetscCall(GpIdentifyData(gp, d, &columns, &y));
+    PetscCall(GpIdentifyData(gp, d, &columns, &y, &noise));
     PetscCall(GpScreen((PetscInt)gp->n[d], DENSE_EXTENSION, SCREENED_BETA, columns, y, &bins, &a));
     PetscCall(PetscFree(y));
     for (PetscInt m = 0; m < bins; m++) max = PetscMax(max, a[m]);

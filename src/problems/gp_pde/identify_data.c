@@ -5,7 +5,8 @@
    1-D: the source itself. More dimensions: the source unfolded along dimension d (one line along d per combination of the other indices), compressed to the left
    singular vectors of its leading singular values (at most 12, scaled by sigma/sigma_1, dropped below 1e-12 sigma_1), then the boundary traces
    that run along d, divided by (their common max|g|) sqrt(N_d); in 3-D the traces of the faces are compressed to at most 8 vectors in the same way.
-   All columns are scaled together to rms 1.
+   All columns are scaled together to rms 1. White noise of standard deviation s in f is noise of s / sigma_1 in each of the source's columns (unit vectors take it over as it is),
+   and columns below what noise alone would give, s (sqrt N_d + sqrt(M / N_d)), are dropped.
 
    Compression: rows of the tall array [other indices][N_d] lie on all ranks; R of its QR by a tree (TesTallR), then the SVD of the small R. The distributed dimension
    is transposed first. Cost: M N_d flops times a small factor; traffic of one transpose; the same bits for every rank count. */
@@ -31,7 +32,7 @@ static PetscErrorCode VectorsAdd(Vectors *set, const PetscReal *v, PetscInt stri
 }
 
 /* Right singular vectors of a small matrix, scaled by sigma/sigma_1. */
-static PetscErrorCode AddSingularVectors(Vectors *set, PetscInt rows, const PetscReal *a, PetscInt most, PetscReal scale)
+static PetscErrorCode AddSingularVectors(Vectors *set, PetscInt rows, const PetscReal *a, PetscInt most, PetscReal scale, PetscReal floor, PetscReal *largest)
 {
   const PetscInt k = PetscMin(rows, set->n);
   PetscReal     *s, *vt;
@@ -39,7 +40,8 @@ static PetscErrorCode AddSingularVectors(Vectors *set, PetscInt rows, const Pets
   PetscFunctionBegin;
   PetscCall(PetscMalloc2(k, &s, (size_t)k * (size_t)set->n, &vt));
   PetscCall(TesSVD(rows, set->n, a, NULL, s, vt));
-  for (PetscInt i = 0; i < PetscMin(k, most) && s[i] > DROP * s[0] && s[0] > 0; i++)
+  if (largest) *largest = s[0];
+  for (PetscInt i = 0; i < PetscMin(k, most) && s[i] > DROP * s[0] && s[0] > 0 && (i == 0 || s[i] > floor); i++)
     PetscCall(VectorsAdd(set, vt + (size_t)i * (size_t)set->n, 1, scale * s[i] / s[0]));
   PetscCall(PetscFree2(s, vt));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -77,11 +79,11 @@ static PetscErrorCode LinesDistributed(GpPde *gp, const PetscReal *f, TesPartiti
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode AddSource(GpPde *gp, PetscInt d, const PetscReal *f, Vectors *set)
+static PetscErrorCode AddSource(GpPde *gp, PetscInt d, const PetscReal *f, Vectors *set, PetscReal *noise)
 {
   const PetscInt n = set->n;
   TesPartition   part;
-  PetscReal     *lines, *r;
+  PetscReal     *lines, *r, others = 1, largest;
 
   PetscFunctionBegin;
   if (d == gp->dim - 1) PetscCall(LinesDistributed(gp, f, &part, &lines));
@@ -89,7 +91,9 @@ static PetscErrorCode AddSource(GpPde *gp, PetscInt d, const PetscReal *f, Vecto
   PetscCall(PetscMalloc1((size_t)n * (size_t)n, &r));
   PetscCall(TesTallR(gp->comm, &part, n, lines, r));
   PetscCall(PetscFree(lines));
-  PetscCall(AddSingularVectors(set, n, r, MAX_SOURCE_VECTORS, 1));
+  for (PetscInt j = 0; j < gp->dim; j++) others *= j == d ? 1 : (PetscReal)gp->n[j];
+  PetscCall(AddSingularVectors(set, n, r, MAX_SOURCE_VECTORS, 1, gp->source.noise_sd * (PetscSqrtReal((PetscReal)n) + PetscSqrtReal(others)), &largest));
+  *noise = largest > 0 ? gp->source.noise_sd / largest : 0;
   PetscCall(PetscFree(r));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -151,14 +155,14 @@ static PetscErrorCode AddTraces(GpPde *gp, PetscInt d, Vectors *set)
     }
     if (rows >= set->n) {
       PetscCall(TesQR(rows, set->n, lines, NULL, r));
-      PetscCall(AddSingularVectors(set, set->n, r, MAX_FACE_VECTORS, 1 / PetscSqrtReal((PetscReal)set->n)));
-    } else PetscCall(AddSingularVectors(set, rows, lines, MAX_FACE_VECTORS, 1 / PetscSqrtReal((PetscReal)set->n)));
+      PetscCall(AddSingularVectors(set, set->n, r, MAX_FACE_VECTORS, 1 / PetscSqrtReal((PetscReal)set->n), 0, NULL));
+    } else PetscCall(AddSingularVectors(set, rows, lines, MAX_FACE_VECTORS, 1 / PetscSqrtReal((PetscReal)set->n), 0, NULL));
     PetscCall(PetscFree2(lines, r));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y)
+PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y, PetscReal *noise)
 {
   const PetscReal *f   = gp->pass == 2 || gp->coefficient ? gp->known : gp->f;
   Vectors          set = {.n = (PetscInt)gp->n[d], .capacity = MAX_SOURCE_VECTORS + MAX_FACE_VECTORS};
@@ -167,7 +171,8 @@ PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscR
   PetscFunctionBegin;
   PetscCall(PetscMalloc1((size_t)set.capacity * (size_t)set.n, &set.v));
   PetscCall(GpMeanSquare(gp, &gp->grid, f, &mean));
-  if (mean > 0) PetscCall(gp->dim == 1 ? AddLine(gp, f, &set) : AddSource(gp, d, f, &set));
+  *noise = gp->source.noise_sd;
+  if (mean > 0) PetscCall(gp->dim == 1 ? AddLine(gp, f, &set) : AddSource(gp, d, f, &set, noise));
   if (gp->dim > 1) PetscCall(AddTraces(gp, d, &set));
   for (PetscInt i = 0; i < set.count * set.n; i++) square += set.v[i] * set.v[i];
   square = set.count ? PetscSqrtReal(square / (PetscReal)(set.count * set.n)) : 0;
@@ -175,6 +180,7 @@ PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscR
   for (PetscInt i = 0; i < set.n; i++)
     for (PetscInt c = 0; c < set.count; c++) (*y)[(size_t)i * (size_t)set.count + (size_t)c] = set.v[(size_t)c * (size_t)set.n + (size_t)i] / square;
   *n_columns = square > 0 ? set.count : 0;
+  *noise     = square > 0 ? *noise / square : 0;
   PetscCall(PetscFree(set.v));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -9,14 +9,14 @@
           1-D form knows the slope; with samples the separable part stands for the equation, which has the high frequencies.
    Scale: s comes from sigma_f^2 = |c|^2 / len(c) of the solution (empirical Bayes); then the whole variance is scaled so that the equation's residual between the nodes, which the same
    posterior predicts, has the size that was measured there. Without that the prior variance of directions that no node sees stands unchecked, orders of magnitude too wide in
-   more dimensions.
+   more dimensions. A source with noise (source.noise_sd) brings sigma_n with it, and keeps the first scale.
 
    Samples are functions of seed, sample and index: the same bits on every rank count. Cost: an SVD of N x columns; or SAMPLES solves. */
 #include "gp_pde.h"
 #include <tessera/random.h>
 
 #define SAMPLES     32      /* a sampling error of 1/8 of the standard deviation */
-#define AUTO_POINTS 1000000 /* collocation points up to which output.posterior_sd: auto asks for it */
+#define AUTO_POINTS 100000  /* collocation points up to which output.posterior_sd: auto asks for it */
 
 PetscBool GpPosteriorWanted(const GpPde *gp)
 {
@@ -159,6 +159,13 @@ static PetscErrorCode Spread(PetscInt n, PetscInt unit, PetscInt w, const PetscR
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* from the predicted residual between the nodes to the measured one; where noise is what is measured, the scale is that of the prior */
+static PetscReal Rescale(const GpPde *gp, PetscReal prior, PetscReal measured, PetscReal predicted)
+{
+  if (gp->source.noise_sd > 0) return prior;
+  return predicted > 0 ? measured / predicted : 0;
+}
+
 static PetscErrorCode Line(GpPde *gp, const GpSolution *solution, const GpProjected *projected, PetscReal sigma_f, PetscReal sigma_n, const GpPointSet *set, PetscReal *sd)
 {
   const GpDictionary *dict    = &solution->basis[0].dict;
@@ -183,7 +190,7 @@ static PetscErrorCode Line(GpPde *gp, const GpSolution *solution, const GpProjec
   PetscCall(Rows(gp, solution, between, w, z, rows));
   PetscCall(Spread((PetscInt)between->n_local, (PetscInt)between->part.unit, w, rows, vt, d, residual));
   PetscCall(GpMeanSquare(gp, between, residual, &mean));
-  for (PetscInt i = 0; i < n; i++) sd[i] *= mean > 0 ? sigma_n / PetscSqrtReal(mean) : 0;
+  for (PetscInt i = 0; i < n; i++) sd[i] *= Rescale(gp, sigma_f, sigma_n, PetscSqrtReal(mean));
   PetscCall(PetscFree3(rows, triangle, vt));
   PetscCall(PetscFree3(d, phi, residual));
   PetscCall(PetscFree(z));
@@ -307,7 +314,7 @@ static PetscErrorCode Samples(GpPde *gp, const GpSolution *solution, const GpPro
   PetscCall(GpSolutionAt(gp, solution, sampler.between, GP_BIT(GP_VALUE) | GP_BIT(GP_OPERATOR), sampler.at_between));
   for (PetscInt i = 0; i < SAMPLES; i++) PetscCall(Sample(gp, solution, projected, &sampler, i, sigma_f, sigma_n, sd, &residual));
   residual = PetscSqrtReal(residual / SAMPLES);
-  for (PetscInt64 i = 0; i < set->n_local; i++) sd[i] = PetscSqrtReal(sd[i] / SAMPLES) * (residual > 0 ? sigma_n / residual : 0);
+  for (PetscInt64 i = 0; i < set->n_local; i++) sd[i] = PetscSqrtReal(sd[i] / SAMPLES) * Rescale(gp, 1, sigma_n, residual);
   for (PetscInt d = 0; d < gp->dim; d++) {
     PetscCall(GpBasisAtDestroy(&sampler.at_set[d]));
     PetscCall(GpBasisAtDestroy(&sampler.at_between[d]));
@@ -342,6 +349,7 @@ PetscErrorCode GpPosterior(GpPde *gp, const GpSolution *solution, const GpProjec
   PetscReal sigma_f;
 
   PetscFunctionBegin;
+  if (gp->source.noise_sd > 0) sigma_n = gp->source.noise_sd;
   PetscCall(Scale(gp, solution, &sigma_f));
   PetscCall((gp->dim == 1 ? Line : Samples)(gp, solution, projected, sigma_f, sigma_n, set, sd));
   ZeroWherePrescribed(gp, set, sd);

@@ -55,7 +55,7 @@ static PetscErrorCode Coefficients(PetscInt c, PetscInt w, PetscInt r, const Pet
 
 /* diag(weight) Phi Z = U d P': coefficients of the kept functions, and U' diag(weight) [r][n] */
 static PetscErrorCode Reduce(PetscInt n, PetscInt c, PetscInt w, const PetscReal *phi, const PetscReal *z, const PetscReal *weight, PetscReal truncation,
-                             PetscInt *r, PetscReal **coefficients, PetscReal **test)
+                             PetscInt *r, PetscReal **coefficients, PetscReal **test, PetscReal **scale)
 {
   const PetscInt k = PetscMin(n, w);
   PetscReal     *a, *u, *sv, *vt;
@@ -72,6 +72,10 @@ static PetscErrorCode Reduce(PetscInt n, PetscInt c, PetscInt w, const PetscReal
   PetscCall(TesSVD(n, w, a, u, sv, vt));
   while (*r < k && sv[*r] > truncation * sv[0]) (*r)++;
   PetscCall(Coefficients(c, w, *r, z, vt, sv, coefficients));
+  if (scale) {
+    PetscCall(PetscMalloc1((size_t)*r, scale));
+    PetscCall(PetscArraycpy(*scale, sv, (size_t)*r));
+  }
   PetscCall(PetscMalloc1((size_t)n * (size_t)*r, test));
   for (PetscInt i = 0; i < *r; i++)
     for (PetscInt j = 0; j < n; j++) (*test)[(size_t)i * (size_t)n + (size_t)j] = u[(size_t)j * (size_t)k + (size_t)i] * weight[j];
@@ -227,8 +231,8 @@ PetscErrorCode GpBasisCreate(GpPde *gp, PetscInt d, const GpSpectrum *spectrum, 
     PetscCall(PetscMalloc1((size_t)c * (size_t)(c - m), &z));
     PetscCall(TesNullSpace(m, c, e, z));
   }
-  PetscCall(Reduce(n, c, c - m, phi, z, gp->weight[d], truncation, &basis->r, &basis->inner, &basis->test));
-  PetscCall(Reduce(n, c, c, phi, NULL, gp->weight[d], truncation, &basis->k, &basis->trace, &basis->fit));
+  PetscCall(Reduce(n, c, c - m, phi, z, gp->weight[d], truncation, &basis->r, &basis->inner, &basis->test, &basis->scale));
+  PetscCall(Reduce(n, c, c, phi, NULL, gp->weight[d], truncation, &basis->k, &basis->trace, &basis->fit, NULL));
   PetscCall(PetscMalloc2((size_t)m * (size_t)c, &basis->lift, (size_t)m * (size_t)basis->k, &basis->end));
   if (m) PetscCall(LiftCoefficients(c, m, e, norm, basis->lift));
   for (PetscInt k = 0; k < m; k++)
@@ -280,6 +284,7 @@ PetscErrorCode GpBasisDestroy(GpBasis *basis)
   PetscFunctionBegin;
   PetscCall(GpDictionaryDestroy(&basis->dict));
   PetscCall(PetscFree(basis->inner));
+  PetscCall(PetscFree(basis->scale));
   PetscCall(PetscFree(basis->trace));
   PetscCall(PetscFree2(basis->lift, basis->end));
   PetscCall(PetscFree(basis->test));

@@ -27,7 +27,6 @@ struct _GpTraining {
   PetscReal  *line;              /* 1-D: f on every rank */
   PetscReal  *base, *base_linear;
   PetscReal  *weights[2];        /* K^-1 u */
-  PetscReal  *face[GP_DIM][2];   /* values on sides that the problem itself does not need */
   GpObjectiveTerms terms;
   PetscReal        error, size_f;
   PetscBool        ready;        /* terms, weights and base belong to the state */
@@ -83,38 +82,6 @@ static PetscErrorCode GatherLine(GpPde *gp, PetscReal *line)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* All sides whose values follow from the deck, as published; with boundary.kind: initial_inflow only those that the problem needs. */
-static PetscErrorCode Sides(GpPde *gp, GpTraining *t)
-{
-  const PetscBool needed = gp->boundary.kind.n == 1 && !strcmp(gp_boundary_names[gp->boundary.kind.v[0]], "initial_inflow") ? PETSC_TRUE : PETSC_FALSE;
-  const PetscBool values = !strcmp(gp_data_names[gp->boundary.from], "manufactured") || !strcmp(gp_data_names[gp->boundary.from], "expression") ? PETSC_TRUE : PETSC_FALSE;
-
-  PetscFunctionBegin;
-  for (PetscInt d = 0; d < gp->dim; d++) {
-    for (PetscInt k = 0; k < gp->n_trace[d]; k++) {
-      if (gp->trace[d][k].slope == 0) t->objective.face[d][gp->trace[d][k].end] = gp->face[d][k];
-    }
-    for (PetscInt side = 0; side < 2; side++) {
-      const PetscReal end   = side ? gp->lower[d] + gp->length[d] : gp->lower[d];
-      const TesExprs *list  = &gp->boundary.expression;
-      PetscInt64      count = 1;
-      GpPoints        points;
-
-      if (t->objective.face[d][side] || needed || !values) continue;
-      GpPointSetPoints(&gp->grid, &points);
-      points.n[d]  = 1;
-      points.x[d]  = &end;
-      points.first = 0;
-      points.count = points.n[gp->dim - 1];
-      for (PetscInt j = 0; j < gp->dim; j++) count *= points.n[j];
-      PetscCall(PetscMalloc1((size_t)count, &t->face[d][side]));
-      PetscCall(GpExprEvaluate(list->n ? list->v[list->n == 1 ? 0 : 2 * d + side] : gp->truth, gp->dim, &points, t->face[d][side]));
-      t->objective.face[d][side] = t->face[d][side];
-    }
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode TrainingSetUp(GpPde *gp)
 {
   GpTraining  *t;
@@ -131,7 +98,11 @@ static PetscErrorCode TrainingSetUp(GpPde *gp)
   for (PetscInt d = 0; d < gp->dim; d++) {
     objective->spacing[d] = gp->length[d] / (PetscReal)(gp->n[d] - 1);
   }
-  PetscCall(Sides(gp, t));
+  for (PetscInt d = 0; d < gp->dim; d++) { /* the sides with values: all of them with boundary.kind: full, as published */
+    for (PetscInt k = 0; k < gp->n_trace[d]; k++) {
+      if (gp->trace[d][k].slope == 0) objective->face[d][gp->trace[d][k].end] = gp->face[d][k];
+    }
+  }
   objective->f = gp->f;
   if (gp->dim == 1) {
     PetscCall(PetscMalloc1((size_t)gp->n[0], &t->line));
@@ -507,10 +478,6 @@ static PetscErrorCode TrainingDestroy(GpPde *gp)
   PetscCall(PetscFree6(t->m_u, t->v_u, t->m_p, t->v_p, t->du, t->dp));
   PetscCall(PetscFree2(t->base, t->base_linear));
   PetscCall(PetscFree(t->line));
-  for (PetscInt d = 0; d < GP_DIM; d++) {
-    PetscCall(PetscFree(t->face[d][0]));
-    PetscCall(PetscFree(t->face[d][1]));
-  }
   PetscCall(PetscFree(gp->training));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

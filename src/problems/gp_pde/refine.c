@@ -1,6 +1,7 @@
 /* The loop that chooses every knob by the error bound B (solve.c): the way to run.
 
-   for the stages: extensions 3, 4, 2 with identified spectra; then, only where a dimension turned out broadband, the two dense dictionaries
+   for the stages: extensions 3, 4, 2 with identified spectra; only where a dimension turned out broadband, the two dense dictionaries follow at once (after the attempts with what
+     was identified, if that is most of the data: frequencies above the reach of the dense dictionaries are in it alone)
      for pass 1 and, where there is an N, pass 2 (identify from f - N(u_best): the harmonics that N(u) puts into f, possibly aliased, are gone)
        identify every dimension
        for background degrees below 2, 4, 8, 12, 20, 32: reduce, solve (Newton where there is an N), bound
@@ -16,6 +17,7 @@ static const PetscInt backgrounds[GP_BACKGROUNDS] = {2, 4, 8, 12, 20, 32};
 
 #define FOURIER_POINTS   400 /* 1-D, broadband: beyond it the fast Fourier extension is better and cheaper than dense dictionaries */
 #define BACKGROUND_ALONE 12 /* without the loop: within 1-2 digits of the best everywhere */
+#define USABLE_FIT       1e-2 /* of the data: below it a spectrum that is no sparse one is tried all the same */
 #define KEEP             3  /* candidates within this factor of the smallest bound; and the gain that replaces the best */
 
 /* ---- where in the loop ---- */
@@ -36,7 +38,7 @@ static PetscBool HasUniform(const GpPde *gp)
 
 static PetscInt Extensions(const GpPde *gp)
 {
-  return gp->refine.enable ? gp->spectrum.extension.n : 1;
+  return gp->refine.enable && gp->source.noise_sd == 0 ? gp->spectrum.extension.n : 1; /* noise hides what another extension could gain */
 }
 
 static GpSpectrumMode StageMode(const GpPde *gp)
@@ -221,6 +223,15 @@ static PetscErrorCode BeginPass(GpPde *gp, PetscInt stage, PetscInt pass)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Do identified spectra hold most of the data of every dimension? */
+static PetscBool Usable(const GpPde *gp)
+{
+  for (PetscInt d = 0; d < gp->dim; d++) {
+    if (Identified(gp, d) && gp->tripped[d] && (gp->spectra[d].n == 0 || gp->spectra[d].fit > USABLE_FIT)) return PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
 static PetscErrorCode IdentifyStep(TesProblem problem, GpPde *gp, TesProgress *progress)
 {
   const PetscInt       d         = gp->which;
@@ -231,7 +242,7 @@ static PetscErrorCode IdentifyStep(TesProblem problem, GpPde *gp, TesProgress *p
   PetscFunctionBegin;
   PetscCall(EnsureKnown(gp));
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "spectrum along %c, extension %" PetscInt_FMT, "xyz"[d], extension));
-  if (mode == GP_POLYNOMIAL || mode == GP_PERIODIC || gp->tripped[d]) PetscCall(GpIdentifyDense(gp, d, mode));
+  if (mode == GP_POLYNOMIAL || mode == GP_PERIODIC || (gp->tripped[d] && mode != GP_IDENTIFIED)) PetscCall(GpIdentifyDense(gp, d, mode));
   else if (mode == GP_IDENTIFIED || gp->pass == 2 || !gp->spectra[d].extension) PetscCall(GpIdentifyStep(gp, d, extension, &done, &tripped));
   if (!done) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(GpIdentifyReset(&gp->work));
@@ -241,13 +252,13 @@ static PetscErrorCode IdentifyStep(TesProblem problem, GpPde *gp, TesProgress *p
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (tripped) {
+    if (!gp->tripped[d]) PetscCall(TesProblemSay(problem, "dimension %c is broadband (its data do not sum up from at most %" PetscInt_FMT " frequencies): dense dictionaries are taken; Chebyshev nodes would gain about 4 digits",
+                                                 "xyz"[d], gp->spectrum.max_candidates));
     gp->tripped[d] = gp->broadband = PETSC_TRUE;
-    PetscCall(TesProblemSay(problem, "dimension %c is broadband (its data do not sum up from at most %" PetscInt_FMT " frequencies): dense dictionaries are taken; Chebyshev nodes would gain about 4 digits",
-                            "xyz"[d], gp->spectrum.max_candidates));
     if (mode != GP_IDENTIFIED) PetscCall(GpIdentifyDense(gp, d, mode));
   }
   if (++gp->which < gp->dim) PetscFunctionReturn(PETSC_SUCCESS);
-  if (gp->broadband && StageMode(gp) == GP_IDENTIFIED) PetscCall(BeginPass(gp, Extensions(gp), 1));
+  if (gp->broadband && StageMode(gp) == GP_IDENTIFIED && !Usable(gp)) PetscCall(BeginPass(gp, Extensions(gp), 1));
   else {
     gp->which  = 0;
     gp->n_kept = 0;
@@ -298,6 +309,8 @@ static PetscErrorCode Keep(GpPde *gp, PetscReal bound)
 /* End of a pass: the candidate, perhaps the new best, and where to go on. */
 static PetscErrorCode Choose(TesProblem problem, GpPde *gp)
 {
+  PetscInt next;
+
   PetscFunctionBegin;
   if (gp->n_kept > 0 && gp->kept[0].bound < gp->best_bound / KEEP) {
     GpKept *kept = &gp->kept[0]; /* the smallest background of those left */
@@ -320,8 +333,9 @@ static PetscErrorCode Choose(TesProblem problem, GpPde *gp)
     PetscCall(BeginPass(gp, gp->stage, gp->pass + 1));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (gp->best_bound < gp->refine.error_bound_target || gp->stage + 1 >= StageCount(gp)) gp->phase = GP_PHASE_DONE;
-  else PetscCall(BeginPass(gp, gp->stage + 1, 1));
+  next = gp->broadband ? PetscMax(gp->stage + 1, Extensions(gp)) : gp->stage + 1;
+  if (gp->best_bound < gp->refine.error_bound_target || next >= StageCount(gp)) gp->phase = GP_PHASE_DONE;
+  else PetscCall(BeginPass(gp, next, 1));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -516,9 +530,8 @@ static PetscErrorCode RefineCheck(TesProblem problem, GpPde *gp)
   } else if (strcmp(family, "auto"))
     PetscCall(TesDeckComplain(problem, "kernel.family", "for the published training: set solver.kind: reference, or leave the spectrum to be identified (spectral_grid)"));
   if (gp->solver.kind == 1 && gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take newton or auto", gp->eq->name));
-  else if (gp->solver.kind == 1 && gp->equation.variable_coefficient)
-    PetscCall(TesDeckComplain(problem, "solver.kind", "not for a variable coefficient, whose operator is not separable: take newton or auto"));
-  if (gp->solver.kind == 2 && !gp->eq->nonlinear && !gp->equation.variable_coefficient) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
+  else if (gp->solver.kind == 1 && gp->remainder) PetscCall(TesDeckComplain(problem, "solver.kind", "not for a variable coefficient, whose operator is not separable: take newton or auto"));
+  if (gp->solver.kind == 2 && !gp->remainder) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is linear: take direct or auto", gp->eq->name));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -536,9 +549,9 @@ static PetscErrorCode RefineObserve(GpPde *gp, TesSeries series)
   PetscCall(TesSeriesReal(series, "pass", "1", (PetscReal)gp->pass));
   PetscCall(TesSeriesReal(series, "attempts", "1", (PetscReal)(gp->n_attempts / GP_ATTEMPT_WIDTH)));
   PetscCall(TesSeriesReal(series, "evidence_sigma", "1", gp->sigma));
-  PetscCall(TesSeriesReal(series, "newton_update", "1", gp->newton_update));
-  PetscCall(TesSeriesReal(series, "error_bound", "1", gp->last_bound));
-  PetscCall(TesSeriesReal(series, "best_error_bound", "1", gp->has_best ? gp->best_bound : 1));
+  PetscCall(TesSeriesReal(series, "newton_update", "1", PetscMin(gp->newton_update, GP_SHOWN_BOUND)));
+  PetscCall(TesSeriesReal(series, "error_bound", "1", PetscMin(gp->last_bound, GP_SHOWN_BOUND)));
+  PetscCall(TesSeriesReal(series, "best_error_bound", "1", gp->has_best ? PetscMin(gp->best_bound, GP_SHOWN_BOUND) : 1));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -9,6 +9,8 @@
 #define WANTED_POINTS  2.3  /* per wavelength */
 #define LEAST_POINTS   2.05
 #define NYQUIST_ENERGY 1e-3
+#define INCOMPATIBLE   1e-8
+#define NOISE_LIMIT    1.5 /* residual over the noise of the source: the sampling error of a standard deviation is far below this */
 
 /* Rows of the benchmark table that must be reached: required relative L2 error at N points per dimension. */
 static const struct {
@@ -169,7 +171,8 @@ static PetscErrorCode ReportTables(GpPde *gp, TesReport report)
   attempts[gp->best_row].chosen = 1;
   PetscCall(TesReportArray(report, &table, 1));
   PetscCall(GpReportColumn(gp, report, "attempts/number", n, NULL, 0, "1", "attempt", 0));
-  PetscCall(GpReportColumn(gp, report, "attempts/bound", n, &attempts[0].bound, GP_ATTEMPT_WIDTH, "1", "relative error bound (1e300: not converged)", 1));
+  PetscCall(GpReportColumn(gp, report, "attempts/bound", n, &attempts[0].bound, GP_ATTEMPT_WIDTH, "1", "relative error bound (1e6: more, or not converged)", 1));
+  for (PetscInt i = 0; i < n; i++) gp->columns[gp->n_columns - 1][i] = PetscMin(gp->columns[gp->n_columns - 1][i], GP_SHOWN_BOUND);
   if (newton > 0) {
     const GpNewtonRow *rows = (const GpNewtonRow *)gp->newton_rows;
 
@@ -178,6 +181,22 @@ static PetscErrorCode ReportTables(GpPde *gp, TesReport report)
     PetscCall(GpReportColumn(gp, report, "newton/residual", newton, &rows[0].residual, GP_NEWTON_WIDTH, "1", "norm of the projected residual after the iteration", 1));
     PetscCall(GpReportColumn(gp, report, "newton/gmres", newton, &rows[0].gmres, GP_NEWTON_WIDTH, "1", "GMRES iterations", 0));
   }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Neumann and periodic sides leave a constant free and ask for a source that fits them: int f = int of the fluxes. */
+static PetscErrorCode ReportCompatibility(GpPde *gp, const GpProjected *projected, TesReport report)
+{
+  PetscReal *g, dropped;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1((size_t)gp->best.n_core, &g));
+  PetscCall(GpLinearSolve(&projected->linear, projected->rhs, g));
+  PetscCall(TesKronSumDropped(projected->linear.kron, &dropped));
+  PetscCall(PetscFree(g));
+  PetscCall(TesReportReal(report, "incompatibility", dropped,
+                          &(TesFigureNote){.unit = "1", .help = "part of the data that no solution can have (source and fluxes do not balance); u is given without its free constant", .certified = PETSC_TRUE, .failed = dropped > INCOMPATIBLE ? PETSC_TRUE : PETSC_FALSE, .scale = 1}));
+  if (dropped > INCOMPATIBLE) PetscCall(TesReportSay(report, "the sides leave a constant free and the data do not balance: the integral of f must be that of the fluxes through the sides. The solution given is that of balanced data"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -198,7 +217,9 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
   best = GpRefineAttempts(gp, &n) + gp->best_row;
   PetscCall(GpProjectedCreate(gp, &gp->best, &projected));
   PetscCall(GpBoundCompute(gp, &gp->best, &projected, &bound));
+  if (gp->singular && gp->best.n_core > 0) PetscCall(ReportCompatibility(gp, &projected, report));
   failed = best->bound > UNRESOLVED ? PETSC_TRUE : PETSC_FALSE;
+  if (gp->source.noise_sd > 0) failed = bound.residual > NOISE_LIMIT * gp->source.noise_sd ? PETSC_TRUE : PETSC_FALSE; /* noise is no failure: what it does not explain is */
   PetscCall(GpReportFields(gp, report, BestValues));
   PetscCall(GpReportPosterior(gp, &projected, bound.residual, report));
   PetscCall(GpProjectedDestroy(&projected));

@@ -1,7 +1,7 @@
 /* Which way a run takes from the deck to the solution: a table. The way is part of the state, since a run may change over (one that finds its source broadband). */
 #include "gp_pde.h"
 
-static const GpRoute *const routes[] = {[GP_ROUTE_REFINE] = &gp_route_refine, [GP_ROUTE_REFERENCE] = &gp_route_reference, [GP_ROUTE_FOURIER] = &gp_route_fourier};
+static const GpRoute *const routes[] = {[GP_ROUTE_REFINE] = &gp_route_refine, [GP_ROUTE_REFERENCE] = &gp_route_reference, [GP_ROUTE_FOURIER] = &gp_route_fourier, [GP_ROUTE_INVERSE] = &gp_route_inverse};
 
 #define N_ROUTES ((PetscInt)(sizeof(routes) / sizeof(routes[0])))
 
@@ -32,6 +32,8 @@ PetscErrorCode GpRouteChoose(GpPde *gp)
   PetscFunctionBegin;
   gp->route = solver_routes[gp->solver.kind];
   if (gp->solver.kind == 0 && gp->dim && gp->n[0] > IDENTIFY_POINTS && gp->kernel.family == 0 && GpFourierFits(gp)) gp->route = GP_ROUTE_FOURIER;
+  if (GpInverseWanted(gp)) gp->route = GP_ROUTE_INVERSE;
+  else if (gp->inverse.data || gp->inverse.initial.n || gp->inverse.synthetic > 0) PetscCall(TesDeckComplain(gp->problem, gp->inverse.data ? "inverse.data" : gp->inverse.initial.n ? "inverse.initial" : "inverse.synthetic", "without inverse.unknown, the coefficients that it is about"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

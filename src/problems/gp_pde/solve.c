@@ -5,7 +5,7 @@
 
    Bound: B = [ rms(S u_h + N(u_h) - f between the nodes) / lambda + largest error of the traces ] / rms(u_h), lambda from linear.c. For Poisson with Dirichlet data it
    bounds the relative L2 error up to sampling; elsewhere B is an estimate. Errors of a trace with a slope count as value / (|value| + |slope| / L). Where f is known on
-   the nodes only, the unprojected residual there takes the place of the one between them. Cost: (1 + dim) expansions of M r flops. */
+   the nodes only (a file, or noise), the unprojected residual there takes the place of the one between them. Cost: (1 + dim) expansions of M r flops. */
 #include "gp_pde.h"
 
 PetscErrorCode GpProjectedCompress(GpPde *gp, const GpSolution *solution, const PetscReal *values, PetscReal *core)
@@ -71,6 +71,7 @@ PetscErrorCode GpProjectedStart(GpPde *gp, const GpProjected *projected, GpSolut
     PetscCall(GpLinearSolve(&projected->linear, rhs, solution->core));
     PetscCall(PetscFree2(w, rhs));
   } else PetscCall(GpLinearSolve(&projected->linear, projected->rhs, solution->core));
+  if (gp->source.noise_sd > 0) PetscCall(GpMapSolve(gp, projected, solution));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -106,6 +107,18 @@ static PetscErrorCode SideMisfit(GpPde *gp, const GpSolution *solution, PetscInt
   PetscCall(PetscFree2(u, slope));
   PetscCall(GpPointSetDestroy(&set));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Of p parameters fitted to M values with noise s, the residual keeps s^2 (1 - p/M) and the solution takes over s^2 p/M. */
+static PetscReal Excess(const GpPde *gp, const GpSolution *solution, const GpPointSet *set, PetscReal residual)
+{
+  const PetscReal noise = PetscSqr(gp->source.noise_sd);
+  PetscReal       points = 1, taken;
+
+  if (noise == 0) return residual;
+  for (PetscInt d = 0; d < gp->dim; d++) points *= (PetscReal)set->n[d];
+  taken = PetscMin(1, (PetscReal)solution->n_core / points);
+  return PetscSqrtReal(PetscMax(PetscSqr(residual) - noise * (1 - taken), 0) + noise * taken);
 }
 
 PetscErrorCode GpBoundCompute(GpPde *gp, const GpSolution *solution, const GpProjected *projected, GpBound *bound)
@@ -144,7 +157,8 @@ PetscErrorCode GpBoundCompute(GpPde *gp, const GpSolution *solution, const GpPro
   for (PetscInt d = 0; d < gp->dim; d++)
     for (PetscInt k = 0; k < gp->n_trace[d]; k++) PetscCall(SideMisfit(gp, solution, d, k, &bound->misfit));
   PetscCall(GpStability(gp, &projected->linear, &lambda));
-  bound->bound = bound->residual / lambda + bound->misfit;
+  bound->excess = Excess(gp, solution, set, bound->residual);
+  bound->bound  = bound->excess / lambda + bound->misfit;
   if (bound->size > 0) bound->bound /= bound->size;
   if (!(bound->bound < GP_NO_BOUND)) bound->bound = GP_NO_BOUND;
   if (PetscIsInfOrNanReal(bound->residual)) bound->residual = GP_NO_BOUND;

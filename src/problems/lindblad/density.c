@@ -66,13 +66,13 @@ PetscErrorCode LbDensitySetUp(TesProblem problem, Lindblad *c)
   char       text[256] = "";
 
   PetscFunctionBegin;
-  d->world = TesProblemComm(problem);
+  d->world = c->world;
   PetscCallMPI(MPI_Comm_rank(d->world, &rank));
   PetscCallMPI(MPI_Comm_size(d->world, &size));
   d->ranks = LbLiouvilleRanks(&c->model, size);
   PetscCallMPI(MPI_Comm_split(d->world, rank < d->ranks ? 0 : MPI_UNDEFINED, rank, &d->comm));
   PetscCall(PetscCalloc1(2 * c->observables.n + 8, &d->values));
-  if (d->ranks < size) PetscCall(TesProblemSay(problem, "%d of %d ranks work on the density matrix, the others idle", d->ranks, size));
+  if (d->ranks < size) PetscCall(LbSay(problem, c, "%d of %d ranks work on the density matrix, the others idle", d->ranks, size));
   if (d->comm == MPI_COMM_NULL) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(LbLiouvilleCreate(d->comm, &c->model, PETSC_FALSE, text, &d->l));
   PetscCheck(!text[0], d->comm, TES_ERR_DECK, "%s", text);

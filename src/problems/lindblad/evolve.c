@@ -85,11 +85,12 @@ static PetscErrorCode Start(TesProblem problem, Lindblad *c)
 
 static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progress)
 {
-  const PetscInt64 parts = Parts(c), done = TesProblemStep(problem);
-  PetscReal        next  = c->time.start + (PetscReal)((done - 1) / parts) * c->time.output_every;
+  const PetscInt64 parts = Parts(c), done = c->rows++;
+  PetscReal        next  = c->now;
   PetscInt64       count = 0;
 
   PetscFunctionBegin;
+  (void)problem;
   if (done == 0 || c->now >= c->time.end) {
     snprintf(progress->phase, sizeof progress->phase, "initial state");
   } else {
@@ -130,7 +131,7 @@ static PetscErrorCode Observe(TesProblem problem, Lindblad *c, TesSeries series,
   PetscCall(LbDensityColumns(c, series));
   if (LbDensityHasCutoff(c) && c->density.top_population > 1e-4 && !c->warned) {
     c->warned = PETSC_TRUE;
-    PetscCall(TesProblemSay(problem, "warning: at t = %.6g the highest level of a site holds %.3g: raise the cut-off (dim)", (double)c->now, (double)c->density.top_population));
+    PetscCall(LbSay(problem, c, "warning: at t = %.6g the highest level of a site holds %.3g: raise the cut-off (dim)", (double)c->now, (double)c->density.top_population));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -140,6 +141,7 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
   PetscFunctionBegin;
   (void)problem;
   PetscCall(TesStateReal(state, "time", &c->now));
+  PetscCall(TesStateInt(state, "rows", &c->rows));
   PetscCall(TesStateReal(state, "step_size", &c->integrator_state[0]));
   PetscCall(TesStateReal(state, "error", &c->integrator_state[1]));
   PetscCall(TesStateInts(state, "counts", 3, c->counts));

@@ -3,12 +3,21 @@
      d rho/dt = -i [H(t), rho] + sum_k g_k(t) (J_k rho J_k+ - 1/2 {J_k+ J_k, rho})
 
    The deck becomes a model (model.c); a solver and a task, each a row of a table, do the rest: the exact density matrix as a real vector (density.c, liouville.c), matrix-free, its ranks sharing memory. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include "lindblad.h"
 
-static const char *const solver_names[]  = {"density", NULL};
-static const char *const task_names[]    = {"evolve", NULL};
+static const char *const solver_names[]  = {"density", "trajectories", NULL};
+static const char *const task_names[]    = {"evolve", "steady", "spectrum", "correlation", "sweep", NULL};
+static const char *const correlation_names[] = {"two_time", "normal_ordered", NULL};
+static const char *const from_names[]    = {"steady", "initial", NULL};
+static const char *const emission_names[] = {"none", "fft", "resolvent", NULL};
+static const char *const inner_names[]   = {"steady", "evolve", NULL};
+static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
+static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
+static const char *const automatic[]     = {"auto", NULL};
 static const char *const booleans[]      = {"false", "true", NULL};
 static const char *const observe_names[] = {"auto", "expectation", "purity", "entropy", "energy", "trace", "current", "population", NULL};
 static const char *const reduce_names[]  = {"mean", "sum", "each", NULL};
@@ -78,8 +87,8 @@ static const TesKey observable_keys[] = {
 };
 
 const TesKey lb_keys[] = {
-  TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix"),
-  TES_ENUM(Lindblad, task, .fallback = "evolve", .choices = task_names, .help = "evolve: observables against time"),
+  TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix; trajectories: averages over quantum trajectories, for larger systems"),
+  TES_ENUM(Lindblad, task, .fallback = "evolve", .choices = task_names, .help = "evolve: observables against time; steady: the steady state; spectrum: eigenvalues and gap; correlation: two-time functions, emission spectra; sweep: lists of parameters"),
   TES_SECTION("system", .help = "what there is"),
   TES_ITEMS(LbModelDeck, system.sites, LbSiteItem, site_keys, .min_items = 1, .help = "groups of sites, numbered on from 0"),
   TES_SECTION("system.lattice", .help = "which sites are bonds"),
@@ -106,29 +115,106 @@ const TesKey lb_keys[] = {
   TES_REAL(Lindblad, integrator.step, .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1/energy", .help = "fixed step of dp5, lsrk4, strang, strang4, cfm4; 0: chosen (strang needs one)"),
   TES_INT(Lindblad, integrator.dimension, .fallback = "24", .range = TES_BETWEEN(2, 90), .help = "krylov: vectors of the basis"),
   TES_REAL(Lindblad, integrator.margin, .fallback = "1.1", .range = TES_BETWEEN(0.5, 10), .unit = "1", .help = "faber, cfm4: factor on the bounds of the spectrum"),
+  TES_SECTION("steady", .help = "task: steady"),
+  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady|correlation|sweep", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
+  TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady|correlation|sweep", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
+  TES_INT64(Lindblad, steady.max_applications, .fallback = "20000", .range = TES_AT_LEAST(1), .when = "task=steady|correlation|sweep", .help = "applications of L per method at most"),
+  TES_ENUM(Lindblad, steady.check_unique, .fallback = "auto", .choices = unique_names, .when = "task=steady|correlation|sweep", .help = "solve a second time from a random state; auto: up to 64 states"),
+  TES_SECTION("spectrum", .help = "task: spectrum"),
+  TES_INT(Lindblad, spectrum.count, .fallback = "6", .range = TES_BETWEEN(1, 1000), .when = "task=spectrum", .help = "eigenvalues wanted beside 0 (systems of up to 1024 entries give all)"),
+  TES_INT(Lindblad, spectrum.subspace, .fallback = "0", .range = TES_BETWEEN(0, 5000), .when = "task=spectrum", .help = "vectors of the Krylov space; 0: SLEPc's choice"),
+  TES_INT(Lindblad, spectrum.max_restarts, .fallback = "200", .range = TES_BETWEEN(1, 100000), .when = "task=spectrum", .help = "restarts at most"),
+  TES_REAL(Lindblad, spectrum.rtol, .fallback = "1e-9", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=spectrum", .help = "tolerance of the filtered eigenvalues"),
+  TES_SECTION("correlation", .help = "task: correlation; tau runs to time.end - time.start in steps of time.output_every"),
+  TES_ENUM(Lindblad, correlation.kind, .fallback = "two_time", .choices = correlation_names, .when = "task=correlation", .help = "two_time: <A(tau) B(0)>; normal_ordered: <B+(0) A(tau) B(0)>"),
+  TES_ENUM(Lindblad, correlation.from, .fallback = "steady", .choices = from_names, .when = "task=correlation", .help = "state at tau = 0: the steady state, or `initial`"),
+  TES_SECTION("correlation.a", .help = "the operator A"),
+  TES_STRINGS(Lindblad, correlation.a.ops, .when = "task=correlation", .min_items = 1, .max_items = LB_FACTORS, .help = "operators of the product"),
+  TES_NODE(Lindblad, correlation.a.on, .when = "task=correlation", .help = "its sites"),
+  TES_SECTION("correlation.b", .help = "the operator B"),
+  TES_STRINGS(Lindblad, correlation.b.ops, .when = "task=correlation", .min_items = 1, .max_items = LB_FACTORS, .help = "operators of the product"),
+  TES_NODE(Lindblad, correlation.b.on, .when = "task=correlation", .help = "its sites"),
+  TES_ENUM(Lindblad, correlation.spectrum, .fallback = "none", .choices = emission_names, .when = "task=correlation", .help = "emission spectrum: by fft of the samples, or by solving (i omega - L) z = B rho at each frequency"),
+  TES_REALS(Lindblad, correlation.omega, .fallback = "[-10, 10]", .min_items = 2, .max_items = 2, .unit = "energy", .when = "task=correlation & correlation.spectrum=resolvent", .help = "first and last frequency"),
+  TES_INT(Lindblad, correlation.points, .fallback = "101", .range = TES_BETWEEN(1, 100000), .when = "task=correlation & correlation.spectrum=resolvent", .help = "number of frequencies"),
+  TES_SECTION("sweep", .help = "task: sweep"),
+  TES_ENUM(Lindblad, sweep.task, .fallback = "steady", .choices = inner_names, .help = "what every point does"),
+  TES_MAP(Lindblad, sweep.keys, .optional = PETSC_TRUE, .help = "keys of this deck (list items by number) with a list of values each, all of one length: {hamiltonian.1.coeff: [0.5, 1.0]}"),
+  TES_INT(Lindblad, sweep.batch, .fallback = "8", .range = TES_BETWEEN(1, 100000), .help = "points of one step; the ranks split into groups that share them"),
+  TES_SECTION("until", .help = "solver: trajectories; when there are enough"),
+  {.type = TES_KEY_REAL, .path = "until.stderr", .offset = offsetof(Lindblad, until.error), .fallback = "0", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=trajectories",
+   .restart_may_change = PETSC_TRUE, .help = "largest standard error of any column and time that is good enough; 0: go on to `max`"},
+  TES_INT64(Lindblad, until.max, .fallback = "1000", .range = TES_BETWEEN(2, 1000000000000), .when = "solver=trajectories", .restart_may_change = PETSC_TRUE, .help = "trajectories at most"),
+  TES_SECTION("trajectories", .help = "solver: trajectories; how they are computed"),
+  TES_INT_OR(Lindblad, trajectories.block, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000), .when = "solver=trajectories",
+             .help = "trajectories per step; `until` is asked after each; auto: 32 to 1024, fewer for large systems"),
+  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories",
+             .help = "ranks of a node that share one state vector; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_BOOL(Lindblad, trajectories.share, .fallback = "true", .when = "solver=trajectories", .help = "compute the evolution without jumps once and draw among the trajectories that jump (pure initial state)"),
+  TES_REAL(Lindblad, trajectories.splitting_error, .fallback = "1e-4", .range = TES_BETWEEN(1e-12, 1), .unit = "1", .when = "solver=trajectories",
+           .help = "integrator strang without a step: the step is halved until Richardson's estimate of the error of the columns is below this"),
   TES_ITEMS(LbModelDeck, observables, LbObservableItem, observable_keys, .fallback = "[]", .help = "columns of the series"),
   TES_KEYS_END,
 };
 
 static const LbSolver *Pick(const Lindblad *c)
 {
-  static const LbSolver *const table[1][1] = {{&lb_density_evolve}};
+  static const LbSolver *const table[2][5] = {
+    {&lb_density_evolve,      &lb_density_steady, &lb_density_spectrum, &lb_density_correlation, &lb_density_sweep},
+    {&lb_trajectories_evolve, NULL,               NULL,                 NULL,                    NULL             },
+  };
 
   return table[c->solver][c->task];
 }
 
-static PetscErrorCode Check(TesProblem problem)
+PetscErrorCode LbContextCheck(TesProblem problem, Lindblad *c, PetscBool *good)
 {
-  Lindblad *c    = TesProblemCtx(problem);
-  PetscBool good = PETSC_TRUE;
+  PetscFunctionBegin;
+  *good           = PETSC_TRUE;
+  c->density.comm = MPI_COMM_NULL;
+  PetscCall(LbModelCreate(problem, &c->model_deck, &c->model, good));
+  if (*good) PetscCall(LbObservablesCreate(problem, &c->model, &c->model_deck, &c->observables, good));
+  c->how = Pick(c);
+  if (!c->how) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve)", solver_names[c->solver]));
+  }
+  if (*good) PetscCall(c->how->check(problem, c, good));
+  c->ready = *good;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode LbContextDestroy(TesProblem problem, Lindblad *c)
+{
+  PetscFunctionBegin;
+  if (c->how) PetscCall(c->how->destroy(problem, c));
+  PetscCall(LbObservablesDestroy(&c->observables));
+  PetscCall(LbModelDestroy(&c->model));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode LbSay(TesProblem problem, const Lindblad *c, const char format[], ...)
+{
+  char    text[1024];
+  va_list list;
 
   PetscFunctionBegin;
-  c->density.comm = MPI_COMM_NULL;
-  PetscCall(LbModelCreate(problem, &c->model_deck, &c->model, &good));
-  if (good) PetscCall(LbObservablesCreate(problem, &c->model, &c->model_deck, &c->observables, &good));
-  c->how = Pick(c);
-  if (good) PetscCall(c->how->check(problem, c, &good));
-  c->ready = good;
+  if (c->quiet) PetscFunctionReturn(PETSC_SUCCESS);
+  va_start(list, format);
+  vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  PetscCall(TesProblemSay(problem, "%s", text));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Check(TesProblem problem)
+{
+  Lindblad *c = TesProblemCtx(problem);
+  PetscBool good;
+
+  PetscFunctionBegin;
+  c->world = TesProblemComm(problem);
+  PetscCall(LbContextCheck(problem, c, &good));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -197,17 +283,16 @@ static PetscErrorCode Finish(TesProblem problem, TesReport report)
 
 static PetscErrorCode Destroy(TesProblem problem)
 {
-  Lindblad *c = TesProblemCtx(problem);
-
   PetscFunctionBegin;
-  if (c->how) PetscCall(c->how->destroy(problem, c));
-  PetscCall(LbObservablesDestroy(&c->observables));
-  PetscCall(LbModelDestroy(&c->model));
+  PetscCall(LbContextDestroy(problem, TesProblemCtx(problem)));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static const TesFigure figures[] = {
   {.name = "observables", .sort = TES_FIGURE_LINES, .title = "observables", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "time (1/energy)", .y_label = "expectation value"},
+  {.name = "sweep", .sort = TES_FIGURE_POINTS, .title = "observables against the parameter", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*"}, .x_label = "parameter", .y_label = "expectation value"},
+  {.name = "spectrum", .sort = TES_FIGURE_POINTS, .title = "eigenvalues of the Liouvillian", .file = "result", .x = "/spectrum/re", .y = {"/spectrum/im"}, .x_label = "Re lambda (energy)", .y_label = "Im lambda (energy)"},
+  {.name = "emission", .sort = TES_FIGURE_LINES, .title = "emission spectrum", .file = "result", .x = "/emission/omega", .y = {"/emission/spectrum"}, .x_label = "omega (energy)", .y_label = "S (1/energy)"},
   {.name = NULL},
 };
 

@@ -98,10 +98,30 @@ PetscErrorCode LbMaxCombine(const LbSpace *space, int m, const double c[], const
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode LbDots(const LbSpace *space, int m, const LbVec *const v[], const LbVec *w, PetscReal dot[])
+{
+  const TesPartition *part = &space->part;
+  PetscReal          *leaf;
+
+  PetscFunctionBegin;
+  PetscCheck(m <= MAX_COMBINE, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "%d vectors", m);
+  PetscCall(PetscMalloc1(m * part->n_units_local + 1, &leaf));
+  for (PetscInt64 u = 0; u < part->n_units_local; u++) {
+    const PetscInt64 from = u * part->unit, n = PetscMin(part->unit, part->n_local - from);
+    const double    *piece[MAX_COMBINE];
+
+    for (int k = 0; k < m; k++) piece[k] = v[k]->own + from;
+    LbKernelsPick()->dots(n, m, piece, w->own + from, leaf + u * m);
+  }
+  PetscCall(TesSumOrderedUnits(space->comm, part, m, leaf, dot));
+  PetscCall(PetscFree(leaf));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode LbDot(const LbSpace *space, const LbVec *x, const LbVec *y, PetscReal *dot)
 {
   PetscFunctionBegin;
-  PetscCall(TesDotOrdered(space->comm, &space->part, x->own, y->own, dot));
+  PetscCall(LbDots(space, 1, &x, y, dot));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -65,6 +65,7 @@ PetscErrorCode LbVecCopy(const LbSpace *space, const LbVec *x, LbVec *y);
 PetscErrorCode LbCombine(const LbSpace *space, int m, const double c[], const LbVec *const v[], LbVec *y); /* y = sum c v; y may be one of v */
 PetscErrorCode LbMaxCombine(const LbSpace *space, int m, const double c[], const LbVec *const v[], PetscReal *max); /* max |sum c v|; Collective */
 PetscErrorCode LbDot(const LbSpace *space, const LbVec *x, const LbVec *y, PetscReal *dot); /* ordered: same bits on any rank count; Collective */
+PetscErrorCode LbDots(const LbSpace *space, int m, const LbVec *const v[], const LbVec *w, PetscReal dot[]); /* <v[k], w>, ordered, one pass over w; Collective */
 PetscErrorCode LbFence(const LbSpace *space); /* what others wrote can be read; Collective */
 
 /* ---- functionals: observables as a few entries of the vector ---- */
@@ -91,5 +92,6 @@ PetscErrorCode LbStateProductOperator(const LbSpace *space, const LbModel *model
 PetscErrorCode LbStateSandwich(const LbSpace *space, const LbModel *model, const LbProduct *p, const LbVec *x, LbVec *y);          /* P rho P+ */
 PetscErrorCode LbPurity(const LbSpace *space, const LbVec *x, PetscReal *purity);
 PetscErrorCode LbTrace(const LbSpace *space, const LbVec *x, PetscReal *trace);
+PetscErrorCode LbHermitianEigen(int n, const LbComplex *matrix, PetscReal *lambda, PetscReal *re, PetscReal *im); /* columns of re + i im are eigenvectors; im NULL for a real matrix */
 PetscErrorCode LbEigenvalues(int n, const LbComplex *matrix, PetscReal *lambda); /* of a Hermitian matrix, ascending */
 PetscErrorCode LbEntropy(int n, const LbComplex *rho, PetscReal *entropy, PetscReal *smallest);

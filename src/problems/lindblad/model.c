@@ -56,6 +56,33 @@ void LbEmbed(const LbModel *model, int k, const int site[], LbComplex c, const L
     }
 }
 
+void LbScatter(const LbModel *model, LbComplex c, const LbProduct *p, LbComplex *matrix)
+{
+  PetscInt64 stride[LB_FACTORS];
+
+  for (int q = 0; q < p->n; q++) stride[q] = LbStride(model, p->site[q]);
+  for (PetscInt64 i = 0; i < model->n; i++) {
+    int code[LB_FACTORS] = {0};
+
+    for (int level = 0; level >= 0;) {
+      LbComplex  value = c;
+      PetscInt64 j     = i;
+
+      for (int q = 0; q < p->n && value != 0; q++) {
+        const int d = model->dim[p->site[q]], a = (int)(i / stride[q] % d);
+
+        value *= p->op[q][a * d + code[q]];
+        j += (code[q] - a) * stride[q];
+      }
+      if (value != 0) matrix[i * model->n + j] += value;
+      for (level = p->n - 1; level >= 0; level--) {
+        if (++code[level] < model->dim[p->site[level]]) break;
+        code[level] = 0;
+      }
+    }
+  }
+}
+
 PetscErrorCode LbAdjoint(LbModel *model, const LbProduct *p, LbProduct *adjoint)
 {
   PetscFunctionBegin;

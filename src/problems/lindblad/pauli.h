@@ -67,6 +67,7 @@ typedef struct {
   void (*gather)(int64_t n, const int64_t *row, int piece, const double *from, double *to);                            /* to[k] = from[row[k]], pieces of `piece` doubles */
   void (*scatter_add)(int64_t n, const int64_t *row, int piece, const double *from, double *to);
   void (*combine)(int64_t n, int m, const double *c, const double *const *v, double *y);                               /* y = sum_k c[k] v[k] (y may be one of v) */
+  void (*dots)(int64_t n, int m, const double *const *v, const double *w, double *dot);                                /* dot[k] = <v[k], w> */
   double (*max_combine)(int64_t n, int m, const double *c, const double *const *v);                                    /* max |sum_k c[k] v[k]|, NaN wins */
 } LbKernels;
 

@@ -55,6 +55,18 @@ PetscErrorCode LbStateProduct(const LbSpace *space, const LbModel *model, const 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* the bits of a row number at the even places */
+static inline PetscInt64 Spread(PetscInt64 i)
+{
+  uint64_t x = (uint64_t)i & 0xffffffffu;
+
+  x = (x | x << 16) & 0x0000ffff0000ffffu;
+  x = (x | x << 8) & 0x00ff00ff00ff00ffu;
+  x = (x | x << 4) & 0x0f0f0f0f0f0f0f0fu;
+  x = (x | x << 2) & 0x3333333333333333u;
+  return (PetscInt64)((x | x << 1) & 0x5555555555555555u);
+}
+
 /* x from a matrix of n_sites qubits by one transform per site: pairs (row bit, column bit) become codes; in place on a copy ordered by bit pairs */
 static PetscErrorCode PauliFromMatrix(const LbSpace *space, int n_sites, const LbComplex *rho, LbVec *x)
 {
@@ -64,12 +76,7 @@ static PetscErrorCode PauliFromMatrix(const LbSpace *space, int n_sites, const L
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(size, &v));
   for (PetscInt64 i = 0; i < n; i++)
-    for (PetscInt64 j = 0; j < n; j++) {
-      PetscInt64 at = 0;
-
-      for (int m = 0; m < n_sites; m++) at |= (((i >> m) & 1) | (((j >> m) & 1) << 1)) << (2 * m);
-      v[at] = rho[i * n + j];
-    }
+    for (PetscInt64 j = 0; j < n; j++) v[Spread(i) | Spread(j) << 1] = rho[i * n + j];
   for (int m = 0; m < n_sites; m++) {
     const PetscInt64 stride = (PetscInt64)1 << (2 * m);
 
@@ -144,12 +151,7 @@ PetscErrorCode LbStateMatrix(const LbSpace *space, const LbModel *model, const L
     PetscCall(PetscMalloc1(size * size, &v));
     PauliReduced(x, k, site, v);
     for (PetscInt64 i = 0; i < size; i++)
-      for (PetscInt64 j = 0; j < size; j++) {
-        PetscInt64 at = 0;
-
-        for (int s = 0; s < k; s++) at |= (((i >> s) & 1) | (((j >> s) & 1) << 1)) << (2 * s);
-        rho[i * size + j] = v[at];
-      }
+      for (PetscInt64 j = 0; j < size; j++) rho[i * size + j] = v[Spread(i) | Spread(j) << 1];
     PetscCall(PetscFree(v));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
@@ -199,6 +201,45 @@ PetscErrorCode LbEigenvalues(int n, const LbComplex *matrix, PetscReal *lambda)
   PetscCheck(!info, PETSC_COMM_SELF, TES_ERR_NUMBERS, "the eigenvalues of a density matrix were not found (dsyev: %d)", (int)info);
   for (int i = 0; i < n; i++) lambda[i] = 0.5 * (w[2 * i] + w[2 * i + 1]);
   PetscCall(PetscFree3(a, w, work));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* complex Hermitian eigenproblem of LAPACK, which PETSc's real build does not declare */
+extern void zheevd_(const char *, const char *, const PetscBLASInt *, LbComplex *, const PetscBLASInt *, double *, LbComplex *, const PetscBLASInt *, double *, const PetscBLASInt *, PetscBLASInt *,
+                    const PetscBLASInt *, PetscBLASInt *);
+extern void dsyevd_(const char *, const char *, const PetscBLASInt *, double *, const PetscBLASInt *, double *, double *, const PetscBLASInt *, PetscBLASInt *, const PetscBLASInt *, PetscBLASInt *);
+
+PetscErrorCode LbHermitianEigen(int n, const LbComplex *matrix, PetscReal *lambda, PetscReal *re, PetscReal *im)
+{
+  const size_t  nn = (size_t)n * n;
+  PetscBLASInt  bn = n, info, lwork = 2 * n * n + 6 * n + 1, liwork = 5 * n + 3, *iwork;
+  PetscReal    *work, *a;
+  LbComplex    *z, *zwork;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc2(lwork, &work, liwork, &iwork));
+  if (!im) {
+    PetscCall(PetscMalloc1(nn, &a));
+    for (size_t e = 0; e < nn; e++) a[e] = creal(matrix[e]);
+    dsyevd_("V", "U", &bn, a, &bn, lambda, work, &lwork, iwork, &liwork, &info);
+    for (int c = 0; c < n; c++)
+      for (int i = 0; i < n; i++) re[(size_t)i * n + c] = a[(size_t)c * n + i];
+    PetscCall(PetscFree(a));
+  } else { /* rows here are columns there: the eigenvectors of the conjugate matrix */
+    PetscBLASInt lzwork = n * n + 2 * n;
+
+    PetscCall(PetscMalloc2(nn, &z, lzwork, &zwork));
+    PetscCall(PetscArraycpy(z, matrix, nn));
+    zheevd_("V", "U", &bn, z, &bn, lambda, zwork, &lzwork, work, &lwork, iwork, &liwork, &info);
+    for (int c = 0; c < n; c++)
+      for (int i = 0; i < n; i++) {
+        re[(size_t)i * n + c] = creal(z[(size_t)c * n + i]);
+        im[(size_t)i * n + c] = -cimag(z[(size_t)c * n + i]);
+      }
+    PetscCall(PetscFree2(z, zwork));
+  }
+  PetscCheck(!info, PETSC_COMM_SELF, TES_ERR_NUMBERS, "the eigenvectors of H were not found (info %d)", (int)info);
+  PetscCall(PetscFree2(work, iwork));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -189,6 +189,33 @@ static void Combine(int64_t n, int m, const double *c, const double *const *v, d
   }
 }
 
+static double Sum(vec v)
+{
+  double s = 0;
+
+  for (int k = 0; k < W; k++) s += v[k];
+  return s;
+}
+
+static void Dots(int64_t n, int m, const double *const *v, const double *w, double *dot)
+{
+  for (int k = 0; k < m; k++) {
+    vec     a = Splat(0), b = Splat(0), c = Splat(0), d = Splat(0);
+    int64_t i = 0;
+    double  s;
+
+    for (; i + 4 * W <= n; i += 4 * W) {
+      a += Load(v[k] + i) * Load(w + i);
+      b += Load(v[k] + i + W) * Load(w + i + W);
+      c += Load(v[k] + i + 2 * W) * Load(w + i + 2 * W);
+      d += Load(v[k] + i + 3 * W) * Load(w + i + 3 * W);
+    }
+    s = Sum((a + b) + (c + d));
+    for (; i < n; i++) s += v[k][i] * w[i];
+    dot[k] = s;
+  }
+}
+
 static double MaxCombine(int64_t n, int m, const double *c, const double *const *v)
 {
   double  largest = 0;
@@ -223,4 +250,4 @@ static double MaxCombine(int64_t n, int m, const double *c, const double *const 
 }
 
 extern const LbKernels TES_KERNEL(LbKernelTable);
-const LbKernels        TES_KERNEL(LbKernelTable) = {Window, Gather, ScatterAdd, Combine, MaxCombine};
+const LbKernels        TES_KERNEL(LbKernelTable) = {Window, Gather, ScatterAdd, Combine, Dots, MaxCombine};

@@ -17,3 +17,6 @@ tes_lindblad_table(p04_driven_chain_cfm4 1 driven_chain_pulse p04_driven_chain_n
 tes_lindblad_table(p05_jaynes_cummings 1 jaynes_cummings p05_jaynes_cummings_d12 2e-9 Re_a=a_re)
 tes_lindblad_table(p06_bose_hubbard_dimer 2 bose_hubbard_dimer p06_bose_hubbard_dimer_d7 2e-9 Re_ad0a1=ad0a1_re)
 tes_lindblad_table(p07_collective_decay 1 collective_decay p07_collective_decay_n6 2e-9)
+
+# quantum trajectories
+tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)

@@ -1,0 +1,432 @@
+/* task: steady of the density solver: L rho = 0, Tr rho = 1, by a ladder of methods that tests the true residual after every cycle.
+
+     secular    FGMRES(30) with H treated exactly (secular.c): state spaces up to 256 always, up to 1024 if weakly damped
+     gcrot      GCROT(20, 20) without preconditioner
+     propagate  exp(t L) by a Faber series, then gcrot from there: the last resort
+
+   Start: the maximally mixed state; corrections are traceless, so the trace is kept and no row is replaced. Converged: |L rho|_2 <= rtol |L 1/n|_2. A rung is left when a cycle gains less than a
+   tenth three times in a row, or after its share of applications; what was tried and why it was left is said. On small systems a second solve from a random product state tells whether the steady state is
+   unique. A step is one cycle. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <tessera/random.h>
+#include "steady.h"
+
+typedef enum { RUNG_SECULAR, RUNG_GCROT, RUNG_PROPAGATE, RUNG_END } Rung;
+
+static const char *const rung_names[] = {"secular", "gcrot", "propagate"};
+
+typedef struct {
+  PetscInt64  rung, cycles, poor, pass, applications, rung_applications;
+  PetscBool   converged, unique_known, unique, prepared;
+  PetscReal   target, residual, start_residual, previous, distance;
+  PetscInt64  n_history;
+  PetscReal  *history; /* [n][2] applications, residual of the main solve */
+  LbVec       other;   /* the second solve's state */
+  LbGcrot     solver;
+  LbSecular   secular;
+  PetscReal  *f;
+  PetscBool   has_solver;
+} Steady;
+
+static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
+{
+  PetscFunctionBegin;
+  PetscCall(LbDensityCheck(problem, c, good));
+  if (!c->model.constant) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "task", ": a steady state needs a constant model, but a term or a rate depends on time"));
+  }
+  if (!c->model.n_jumps) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "task", ": without jumps every function of H is a steady state"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
+{
+  const PetscReal vectors = 64;
+
+  PetscFunctionBegin;
+  (void)problem;
+  e->usable_ranks   = LbLiouvilleRanks(&c->model, e->ranks);
+  e->bytes_per_rank = LbDensityBytes(&c->model, e->usable_ranks, vectors) + (c->model.n <= 1024 ? 96 * c->model.size : 0);
+  e->bytes_output   = 8 * c->model.size;
+  snprintf(e->note, sizeof e->note, "density matrix of %.4g real entries, up to %.0f vectors, ranks share memory", (double)c->model.size, (double)vectors);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
+{
+  Steady *s;
+
+  PetscFunctionBegin;
+  PetscCall(PetscNew(&s));
+  c->task_data = s;
+  PetscCall(LbDensitySetUp(problem, c));
+  PetscCall(PetscMalloc1(c->model.n_times, &s->f));
+  LbModelFactors(&c->model, 0, s->f);
+  s->unique = PETSC_TRUE;
+  if (c->density.comm != MPI_COMM_NULL) PetscCall(LbVecCreate(LbLiouvilleSpace(c->density.l), &s->other));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* smallest rate below half of the largest coefficient */
+static PetscBool WeaklyDamped(const Lindblad *c)
+{
+  PetscReal rate = PETSC_MAX_REAL, coupling = 0;
+
+  for (int j = 0; j < c->model.n_jumps; j++) rate = PetscMin(rate, c->model.jump[j].rate);
+  for (int t = 0; t < c->model.n_terms; t++) coupling = PetscMax(coupling, cabs(c->model.term[t].coef));
+  return rate < 0.5 * coupling ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static Rung FirstRung(const Lindblad *c)
+{
+  if (c->steady.method > 0) return (Rung)(c->steady.method - 1);
+  return c->model.n <= 256 || (c->model.n <= 1024 && WeaklyDamped(c)) ? RUNG_SECULAR : RUNG_GCROT;
+}
+
+static PetscErrorCode MixedState(const LbSpace *space, const LbModel *model, LbVec *x)
+{
+  LbComplex **rho;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(model->n_sites, &rho));
+  for (int m = 0; m < model->n_sites; m++) {
+    const int d = model->dim[m];
+
+    PetscCall(PetscCalloc1(d * d, &rho[m]));
+    for (int i = 0; i < d; i++) rho[m][i * d + i] = 1. / d;
+  }
+  PetscCall(LbStateProduct(space, model, (const LbComplex *const *)rho, x));
+  for (int m = 0; m < model->n_sites; m++) PetscCall(PetscFree(rho[m]));
+  PetscCall(PetscFree(rho));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode RandomProduct(TesProblem problem, const LbSpace *space, const LbModel *model, LbVec *x)
+{
+  LbComplex **rho;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(model->n_sites, &rho));
+  for (int m = 0; m < model->n_sites; m++) {
+    const int  d = model->dim[m];
+    LbComplex *psi;
+    PetscReal  norm = 0;
+
+    PetscCall(PetscCalloc1(d * d, &rho[m]));
+    PetscCall(PetscMalloc1(d, &psi));
+    for (int k = 0; k < d; k++) {
+      PetscReal z[2];
+
+      TesRandomNormal(TesProblemSeed(problem), TES_STREAM_INITIAL_STATE, (uint32_t)m, (uint32_t)k, 7, z);
+      psi[k] = z[0] + LB_I * z[1];
+      norm += z[0] * z[0] + z[1] * z[1];
+    }
+    for (int i = 0; i < d; i++)
+      for (int j = 0; j < d; j++) rho[m][i * d + j] = psi[i] * conj(psi[j]) / norm;
+    PetscCall(PetscFree(psi));
+  }
+  PetscCall(LbStateProduct(space, model, (const LbComplex *const *)rho, x));
+  for (int m = 0; m < model->n_sites; m++) PetscCall(PetscFree(rho[m]));
+  PetscCall(PetscFree(rho));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Residual(Lindblad *c, const LbVec *x, PetscReal *norm)
+{
+  Steady        *s     = c->task_data;
+  const LbFused  plain = {.scale = 1};
+  const LbSpace *space = LbLiouvilleSpace(c->density.l);
+  LbVec          y;
+
+  PetscFunctionBegin;
+  PetscCall(LbVecCreate(space, &y));
+  PetscCall(LbApply(c->density.l, s->f, &plain, x, &y));
+  PetscCall(LbDot(space, &y, &y, norm));
+  *norm = PetscSqrtReal(*norm);
+  PetscCall(LbVecDestroy(&y));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Start(TesProblem problem, Lindblad *c)
+{
+  Steady *s = c->task_data;
+
+  PetscFunctionBegin;
+  (void)problem;
+  s->rung     = FirstRung(c);
+  s->previous = -1;
+  if (c->density.comm != MPI_COMM_NULL) {
+    PetscCall(MixedState(LbLiouvilleSpace(c->density.l), &c->model, &c->density.x));
+    PetscCall(Residual(c, &c->density.x, &s->start_residual));
+    s->applications++;
+    s->residual = s->start_residual;
+  }
+  PetscCallMPI(MPI_Bcast(&s->start_residual, 1, MPIU_REAL, 0, c->density.world));
+  s->residual = s->start_residual;
+  s->target   = c->steady.rtol * PetscMax(s->start_residual, 1e-6);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Drop(Steady *s)
+{
+  PetscFunctionBegin;
+  if (s->has_solver) PetscCall(LbGcrotDestroy(&s->solver));
+  PetscCall(LbSecularDestroy(&s->secular));
+  s->has_solver = PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the solver of the present rung; a secular one that cannot be used moves on */
+static PetscErrorCode Prepare(Lindblad *c)
+{
+  Steady *s = c->task_data;
+
+  PetscFunctionBegin;
+  if (s->has_solver) PetscFunctionReturn(PETSC_SUCCESS);
+  if (s->rung == RUNG_SECULAR) {
+    PetscBool usable = PETSC_FALSE;
+
+    PetscCall(LbSecularCreate(LbLiouvilleSpace(c->density.l), &c->model, s->f, &usable, &s->secular));
+    if (usable) PetscCall(LbGcrotCreate(c->density.l, s->f, 30, 0, LbSecularApply, s->secular, &s->solver));
+    else {
+      PetscCall(LbSecularDestroy(&s->secular));
+      s->rung = RUNG_GCROT;
+    }
+  }
+  if (s->rung >= RUNG_GCROT) PetscCall(LbGcrotCreate(c->density.l, s->f, 20, 20, NULL, NULL, &s->solver));
+  s->has_solver = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Propagate(Lindblad *c, LbVec *x)
+{
+  LbIntegratorDeck deck = c->integrator;
+  LbIntegrator     g;
+  PetscReal        rate = PETSC_MAX_REAL;
+
+  PetscFunctionBegin;
+  deck.kind = LB_FABER;
+  deck.rtol = 1e-8;
+  for (int j = 0; j < c->model.n_jumps; j++) rate = PetscMin(rate, c->model.jump[j].rate);
+  PetscCall(LbIntegratorCreate(&c->model, c->density.l, &deck, &g));
+  PetscCall(LbIntegratorAdvance(g, 0, 25 / rate, x));
+  PetscCall(LbIntegratorDestroy(&g));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Record(Steady *s)
+{
+  PetscReal *grown;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(2 * (s->n_history + 1), &grown));
+  if (s->n_history) PetscCall(PetscArraycpy(grown, s->history, 2 * s->n_history));
+  PetscCall(PetscFree(s->history));
+  s->history                       = grown;
+  s->history[2 * s->n_history]     = (PetscReal)s->applications;
+  s->history[2 * s->n_history + 1] = s->residual;
+  s->n_history++;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* what every rank must know after a cycle */
+static PetscErrorCode Share(Lindblad *c)
+{
+  Steady    *s       = c->task_data;
+  PetscReal  real[2] = {s->residual, s->distance};
+  PetscInt64 whole[2] = {s->applications, s->rung};
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Bcast(real, 2, MPIU_REAL, 0, c->density.world));
+  PetscCallMPI(MPI_Bcast(whole, 2, MPIU_INT64, 0, c->density.world));
+  s->residual     = real[0];
+  s->distance     = real[1];
+  s->applications = whole[0];
+  s->rung         = whole[1];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode NextRung(TesProblem problem, Lindblad *c, const char why[])
+{
+  Steady *s = c->task_data;
+
+  PetscFunctionBegin;
+  if (c->steady.method > 0 || s->rung + 1 >= RUNG_END) {
+    char     text[512] = "";
+    size_t   used      = 0;
+
+    for (PetscInt64 k = PetscMax(0, s->n_history - 8); k < s->n_history && used + 1 < sizeof text; k++)
+      used += (size_t)snprintf(text + used, sizeof text - used, "%s%.0f: %.2e", k ? ", " : "", (double)s->history[2 * k], (double)s->history[2 * k + 1]);
+    SETERRQ(c->density.world, TES_ERR_NUMBERS, "no steady state found: method %s %s at |L rho| = %.3g, wanted %.3g after %" PetscInt64_FMT " applications (last cycles: %s). Steady states may be several, or the damping very weak: "
+            "try task: evolve to a long time, or a larger steady.rtol", rung_names[s->rung], why, (double)s->residual, (double)s->target, s->applications, text);
+  }
+  PetscCall(LbSay(problem, c, "steady: %s %s at |L rho| = %.3g after %" PetscInt64_FMT " applications; going on with %s", rung_names[s->rung], why, (double)s->residual, s->applications,
+                          rung_names[s->rung + 1]));
+  PetscCall(Drop(s));
+  s->rung++;
+  s->poor              = 0;
+  s->rung_applications = 0;
+  s->prepared          = PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progress)
+{
+  Steady          *s      = c->task_data;
+  LbVec           *x      = s->pass ? &s->other : &c->density.x;
+  const PetscInt64 before = s->applications;
+  const PetscReal  target = s->pass ? PetscMax(s->target, 1e-8 * s->start_residual) : s->target;
+  const Rung       asked  = (Rung)s->rung;
+
+  PetscFunctionBegin;
+  if (c->density.comm != MPI_COMM_NULL) {
+    const LbSpace *space = LbLiouvilleSpace(c->density.l);
+    PetscInt64     count;
+
+    PetscCall(Prepare(c));
+    count = LbLiouvilleCount(c->density.l);
+    if (s->rung == RUNG_PROPAGATE && !s->prepared) PetscCall(Propagate(c, x));
+    PetscCall(LbGcrotCycle(&s->solver, target, x, &s->residual));
+    s->applications += LbLiouvilleCount(c->density.l) - count;
+    if (s->pass) {
+      const LbVec *v[2] = {&s->other, &c->density.x};
+      const double w[2] = {1, -1};
+
+      PetscCall(LbMaxCombine(space, 2, w, v, &s->distance));
+    }
+  }
+  s->prepared = PETSC_TRUE;
+  PetscCall(Share(c));
+  if ((Rung)s->rung != asked && !s->pass) PetscCall(LbSay(problem, c, "steady: secular cannot be used (populations or coherences without decay); going on with %s", rung_names[s->rung]));
+  s->cycles++;
+  s->rung_applications += s->applications - before;
+  if (!s->pass) PetscCall(Record(s));
+  s->poor     = s->previous > 0 && s->residual > 0.9 * s->previous ? s->poor + 1 : 0;
+  s->previous = s->residual;
+  c->residual    = s->pass ? c->residual : s->residual;
+  progress->work = (PetscReal)(s->applications - before) * c->model.size;
+  if (!isfinite(s->residual)) SETERRQ(c->density.world, TES_ERR_NUMBERS, "the residual of the steady state is not finite");
+  if (s->residual <= target) {
+    if (!s->pass && (c->steady.check_unique == 1 || (c->steady.check_unique == 0 && c->model.n <= 64))) {
+      s->pass     = 1;
+      s->previous = -1;
+      s->poor     = 0;
+      if (c->density.comm != MPI_COMM_NULL) {
+        PetscCall(RandomProduct(problem, LbLiouvilleSpace(c->density.l), &c->model, &s->other));
+        s->solver.n_kept = 0;
+      }
+    } else {
+      s->converged = PETSC_TRUE;
+      if (s->pass) {
+        s->unique_known = PETSC_TRUE;
+        s->unique       = s->distance <= 1e-5 ? PETSC_TRUE : PETSC_FALSE;
+      }
+    }
+  } else if (s->pass && (s->poor >= 3 || s->rung_applications > c->steady.max_applications)) {
+    s->converged = PETSC_TRUE; /* the answer stands; whether it is the only one stays unknown */
+  } else if (s->poor >= 3) {
+    PetscCall(NextRung(problem, c, "stagnates"));
+  } else if (s->rung_applications > c->steady.max_applications) {
+    PetscCall(NextRung(problem, c, "has used steady.max_applications"));
+  }
+  snprintf(progress->phase, sizeof progress->phase, "%s%s, %d applications", s->pass ? "uniqueness, " : "", rung_names[s->rung], (int)s->applications);
+  progress->merit_name = "|L rho|";
+  progress->merit      = s->residual;
+  progress->done       = (PetscReal)s->cycles;
+  progress->finished   = s->converged;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Observe(TesProblem problem, Lindblad *c, TesSeries series, PetscBool last)
+{
+  Steady *s = c->task_data;
+
+  PetscFunctionBegin;
+  (void)problem;
+  (void)last;
+  PetscCall(LbDensityMeasure(c, &c->density.x, 0));
+  PetscCall(LbDensityColumns(c, series));
+  PetscCall(TesSeriesReal(series, "residual", "energy", s->n_history ? s->history[2 * s->n_history - 1] : s->start_residual));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
+{
+  Steady    *s = c->task_data;
+  PetscInt64 n = 2 * s->n_history;
+
+  PetscFunctionBegin;
+  (void)problem;
+  PetscCall(TesStateInt(state, "rung", &s->rung));
+  PetscCall(TesStateInt(state, "cycles", &s->cycles));
+  PetscCall(TesStateInt(state, "poor", &s->poor));
+  PetscCall(TesStateInt(state, "pass", &s->pass));
+  PetscCall(TesStateInt(state, "applications", &s->applications));
+  PetscCall(TesStateInt(state, "rung_applications", &s->rung_applications));
+  PetscCall(TesStateBool(state, "converged", &s->converged));
+  PetscCall(TesStateBool(state, "prepared", &s->prepared));
+  PetscCall(TesStateBool(state, "unique_known", &s->unique_known));
+  PetscCall(TesStateBool(state, "unique", &s->unique));
+  PetscCall(TesStateReal(state, "target", &s->target));
+  PetscCall(TesStateReal(state, "residual", &s->residual));
+  PetscCall(TesStateReal(state, "start_residual", &s->start_residual));
+  PetscCall(TesStateReal(state, "previous", &s->previous));
+  PetscCall(TesStateReal(state, "distance", &s->distance));
+  PetscCall(TesStateRealsGrow(state, "history", &n, &s->history));
+  s->n_history = n / 2;
+  PetscCall(LbDensityState(c, "rho", &c->density.x, state));
+  PetscCall(LbDensityState(c, "other", &s->other, state));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
+{
+  Steady         *s = c->task_data;
+  const PetscReal residual = s->n_history ? s->history[2 * s->n_history - 1] : s->start_residual;
+
+  PetscFunctionBegin;
+  (void)problem;
+  PetscCall(LbDensityMeasure(c, &c->density.x, 0));
+  for (int k = 0; k < c->observables.n_columns; k++) PetscCall(TesReportReal(report, c->observables.column[k], c->density.values[k], &(TesFigureNote){.unit = "1", .help = "in the steady state"}));
+  PetscCall(TesReportReal(report, "residual", residual, &(TesFigureNote){.unit = "energy", .scale = 1, .certified = PETSC_TRUE, .help = "|L rho|_2 of the answer"}));
+  PetscCall(TesReportReal(report, "relative_residual", residual / PetscMax(s->start_residual, 1e-300), &(TesFigureNote){.unit = "1", .scale = 1, .certified = PETSC_TRUE, .help = "|L rho|_2 / |L 1/n|_2"}));
+  PetscCall(TesReportReal(report, "trace_error", PetscAbsReal(c->density.trace - 1), &(TesFigureNote){.unit = "1", .scale = 1, .certified = PETSC_TRUE, .help = "distance of the trace from 1"}));
+  PetscCall(TesReportReal(report, "smallest_eigenvalue", c->density.smallest, &(TesFigureNote){.unit = "1", .scale = 1, .help = "of the reduced state of the first sites"}));
+  PetscCall(TesReportText(report, "method", rung_names[s->rung], &(TesFigureNote){.help = "rung of the ladder that converged"}));
+  PetscCall(TesReportInt(report, "applications", s->applications, &(TesFigureNote){.help = "of the Liouvillian"}));
+  PetscCall(TesReportText(report, "unique", !s->unique_known ? "not tested" : s->unique ? "yes" : "NO: several steady states",
+                          &(TesFigureNote){.certified = s->unique_known, .failed = s->unique ? PETSC_FALSE : PETSC_TRUE, .help = "a second solve from a random state"}));
+  if (!s->unique) PetscCall(TesReportSay(report, "the steady state is not unique: another start ends %.3g away. Give the conserved quantity, or use task: evolve from the state you mean", (double)s->distance));
+  if (LbDensityHasCutoff(c)) PetscCall(TesReportReal(report, "top_population", c->density.top_population, &(TesFigureNote){.unit = "1", .scale = 1, .help = "largest population of a highest level"}));
+  {
+    TesStateItem item = {.name = "steady/history", .type = TES_F64, .n_axes = 2, .shape = {s->n_history, 2}, .data = s->history, .axes = "cycle quantity", .long_name = "applications, |L rho|"};
+
+    PetscCall(TesReportArray(report, &item, 1));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Destroy(TesProblem problem, Lindblad *c)
+{
+  Steady *s = c->task_data;
+
+  PetscFunctionBegin;
+  (void)problem;
+  if (s) {
+    PetscCall(Drop(s));
+    PetscCall(LbVecDestroy(&s->other));
+    PetscCall(PetscFree(s->history));
+    PetscCall(PetscFree(s->f));
+    PetscCall(PetscFree(s));
+  }
+  PetscCall(LbDensityDestroy(c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+const LbSolver lb_density_steady = {"density steady", Check, Estimate, SetUp, Start, Step, Observe, State, Finish, Destroy};

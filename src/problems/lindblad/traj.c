@@ -1,0 +1,461 @@
+/* solver: trajectories. Observables against time as means over quantum trajectories (traj_path.c), with standard errors.
+
+   A step is one block of trajectories with consecutive numbers; blocks are joined in the order of their numbers, and whether they are enough (`until`) is asked after each, so any rank count does the
+   same steps and finds the same bits, before and after a restart. When there are enough, further steps give out the rows of the series, one output time each.
+
+   With the evolution without jumps shared, p = |psi_0(T)|^2:  <O> = p O_0 + (1 - p) mean,  standard error (1 - p) s / sqrt(M).  State of the run: count, means and squares per column and time. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "lindblad.h"
+#include "traj_groups.h"
+
+typedef struct {
+  const LbMotionKind *kind;
+  LbPathSetting       set;
+  PetscInt            n_times, n_items, n_real; /* n_items: sums, with the cut-off's; n_real: columns of real numbers */
+  PetscBool           cutoff;
+  LbGroups            groups;
+  LbPath              path;
+  LbMoments           total, block;  /* [n_times][n_real], then the number of jumps */
+  PetscReal          *record;        /* [n_times][2 n_items] */
+  PetscInt64          emitted;       /* rows of the series given out */
+  PetscReal           end;           /* of the run that the state belongs to */
+  PetscInt64          lost, applications;
+  PetscReal           largest_error;
+} Trajectories;
+
+static PetscInt Block(const Lindblad *c)
+{
+  if (c->trajectories.block.word < 0) return c->trajectories.block.value;
+  return (PetscInt)PetscMax(32, PetscMin(1024, 524288 / PetscMax(c->model.n, 1)));
+}
+
+static PetscInt Times(const Lindblad *c)
+{
+  return 1 + (PetscInt)PetscMax(0, PetscCeilReal((c->time.end - c->time.start) / c->time.output_every - 1e-9));
+}
+
+static PetscBool IsPure(const Lindblad *c)
+{
+  return c->model_deck.initial.mixed ? PETSC_FALSE : PETSC_TRUE;
+}
+
+static const LbMotionKind *Motion(const Lindblad *c)
+{
+  PetscReal largest = 0;
+
+  if (c->integrator.kind == LB_DP5) return &lb_motion_dp5;
+  if (c->integrator.kind == LB_STRANG) return &lb_motion_strang;
+  for (int t = 0; t < c->model.n_terms; t++) {
+    PetscReal size = 1;
+
+    for (int q = 0; q < c->model.term[t].p.n; q++) size *= c->model.dim[c->model.term[t].p.site[q]];
+    largest = PetscMax(largest, size);
+  }
+  for (int k = 0; k < c->model.n_jumps; k++)
+    for (int p = 0; p < c->model.jump[k].n; p++) {
+      PetscReal size = 1;
+
+      for (int q = 0; q < c->model.jump[k].part[p].p.n; q++) size *= c->model.dim[c->model.jump[k].part[p].p.site[q]];
+      largest = PetscMax(largest, c->model.jump[k].n > 1 ? size * size : size);
+    }
+  return c->model.constant && largest <= 64 ? &lb_motion_strang : &lb_motion_dp5;
+}
+
+static PetscReal Bytes(const Lindblad *c)
+{
+  return LbPathBytes((PetscReal)c->model.n, (int)Times(c), Motion(c), c->model.n_times, c->trajectories.share && IsPure(c) ? PETSC_TRUE : PETSC_FALSE);
+}
+
+static int Members(const Lindblad *c, int ranks)
+{
+  if (c->trajectories.members.word < 0) return (int)c->trajectories.members.value;
+  return (int)PetscMax(PetscMin(ranks, PetscCeilReal(Bytes(c) / 1073741824.)), (ranks + Block(c) - 1) / Block(c));
+}
+
+static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
+{
+  char path[64];
+
+  PetscFunctionBegin;
+  if (c->time.output_every <= 0) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "time.output_every", "must be above 0"));
+  }
+  if (c->time.end <= c->time.start) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "time.end", "must be after time.start (%g)", (double)c->time.start));
+  }
+  if (*good && (c->time.end - c->time.start) / c->time.output_every > 1e6) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "time.output_every", "gives more than a million output times"));
+  }
+  if (c->integrator.kind != LB_AUTO && c->integrator.kind != LB_DP5 && c->integrator.kind != LB_STRANG) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "integrator.kind", "not possible with solver: trajectories: auto, dp5 and strang are"));
+  }
+  if (TesDeckHas(TesProblemDeck(problem), "initial.thermal") || c->model_deck.initial.checkpoint) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "initial", ": trajectories begin in a product state or the maximally mixed one; thermal states and checkpoints need solver: density"));
+  }
+  for (int k = 0; k < c->observables.n; k++) {
+    const LbObservable *o = &c->observables.item[k];
+
+    if (o->kind != LB_OBSERVE_PURITY && o->kind != LB_OBSERVE_ENTROPY) continue;
+    *good = PETSC_FALSE;
+    snprintf(path, sizeof path, "observables.%d", o->item);
+    PetscCall(TesDeckComplain(problem, path, ": `%s` is no mean over trajectories (every one of them is pure): it needs solver: density", o->name));
+  }
+  if (c->model.n_sites > LB_WAVE_SITES || c->model.n < 0 || c->model.n > (PetscInt64)1 << 40) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "system.sites", ": a state vector of this system has more than 2^40 amplitudes, or there are more than %d sites", LB_WAVE_SITES));
+  }
+  for (int k = 0; *good && k < c->model.n_jumps; k++)
+    for (int i = 0; c->model.jump[k].time && i <= 64; i++) {
+      const PetscReal t = c->time.start + (c->time.end - c->time.start) * i / 64;
+
+      if (LbTimeValue(&c->model.time[c->model.jump[k].time], t) >= 0) continue;
+      *good = PETSC_FALSE;
+      snprintf(path, sizeof path, "jumps.%d.time", c->model.jump[k].item);
+      PetscCall(TesDeckComplain(problem, path, ": the rate is negative at t = %g", (double)t));
+      break;
+    }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
+{
+  const int members = Members(c, e->ranks);
+
+  PetscFunctionBegin;
+  (void)problem;
+  e->usable_ranks   = (int)PetscMin((PetscReal)e->ranks, (PetscReal)Block(c) * members);
+  e->bytes_per_rank = Bytes(c) / PetscMin(members, e->ranks) + 8. * 4 * Times(c) * (c->observables.n_columns + 1);
+  e->bytes_output   = 8. * 4 * Times(c) * (c->observables.n_columns + 1);
+  e->bytes_sent     = e->ranks > 1 ? 16. * Times(c) * (c->observables.n_columns + 1) * PetscLog2Real((PetscReal)Block(c)) : 0;
+  e->steps          = PetscCeilReal((PetscReal)c->until.max / Block(c)) + Times(c);
+  snprintf(e->note, sizeof e->note, "state vectors of %.4g amplitudes (%.4g bytes), %s; up to %" PetscInt64_FMT " trajectories in blocks of %d, %d rank%s per state", (double)c->model.n,
+           16. * (double)c->model.n, Motion(c)->name, c->until.max, (int)Block(c), PetscMin(members, e->ranks), members > 1 ? "s" : "");
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* observables of the deck as sums of local operators; one more for the highest levels where there is a cut-off */
+static PetscErrorCode Terms(Lindblad *c, Trajectories *r, LbWaveTerm **terms, int *n)
+{
+  PetscFunctionBegin;
+  *n = 0;
+  for (int k = 0; k < c->observables.n; k++) *n += c->observables.item[k].kind == LB_OBSERVE_ENERGY ? c->model.n_terms : c->observables.item[k].n_terms;
+  PetscCall(PetscMalloc1(*n + c->model.n_sites + 1, terms));
+  *n = 0;
+  for (int k = 0; k < c->observables.n; k++) {
+    const LbObservable *o      = &c->observables.item[k];
+    const PetscBool     energy = o->kind == LB_OBSERVE_ENERGY ? PETSC_TRUE : PETSC_FALSE;
+
+    for (int t = 0; t < (energy ? c->model.n_terms : o->n_terms); t++) {
+      (*terms)[*n] = (LbWaveTerm){.out = k, .term = energy ? c->model.term[t] : o->term[t]};
+      if (!energy) (*terms)[*n].term.time = 0;
+      (*n)++;
+    }
+  }
+  for (int m = 0; r->cutoff && m < c->model.n_sites; m++) {
+    const int  d    = c->model.dim[m];
+    LbWaveTerm term = {.out = c->observables.n, .term = {.coef = 1, .p = {.n = 1, .site = {m}}}};
+
+    if (d < 3) continue;
+    PetscCall(LbModelMatrix(&c->model, d, &term.term.p.op[0]));
+    term.term.p.op[0][d * d - 1] = 1;
+    (*terms)[(*n)++]             = term;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
+{
+  Trajectories *r;
+  LbComplex   **local;
+  LbWaveTerm   *terms;
+  char          message[256] = "";
+  int           size;
+
+  PetscFunctionBegin;
+  PetscCall(PetscNew(&r));
+  c->task_data = r;
+  r->end       = c->time.end;
+  r->kind      = Motion(c);
+  r->cutoff    = LbDensityHasCutoff(c);
+  r->n_times   = Times(c);
+  r->n_items   = c->observables.n + (r->cutoff ? 1 : 0);
+  r->n_real    = c->observables.n_columns + (r->cutoff ? 1 : 0);
+  PetscCall(LbMomentsCreate(r->n_times * r->n_real + 1, &r->total));
+  PetscCall(LbMomentsCreate(r->n_times * r->n_real + 1, &r->block));
+  PetscCall(PetscCalloc1(r->n_times * 2 * r->n_items + 1, &r->record));
+  PetscCallMPI(MPI_Comm_size(TesProblemComm(problem), &size));
+  PetscCall(LbGroupsCreate(TesProblemComm(problem), Members(c, size), &r->groups));
+
+  PetscCall(Terms(c, r, &terms, &r->set.n_terms));
+  PetscCall(PetscCalloc1(c->model.n_sites, &local));
+  for (int m = 0; m < c->model.n_sites; m++) {
+    const TesStrings *names = &c->model_deck.initial.product;
+    const int         d     = c->model.dim[m];
+
+    PetscCall(PetscCalloc1(d, &local[m]));
+    PetscCall(LbLocalState(names->n ? names->v[names->n == 1 ? 0 : m] : d == 2 ? "up" : "fock:0", d, local[m], message));
+  }
+  r->set.kind      = r->kind;
+  r->set.motion    = (LbMotionSetting){.start = c->time.start, .end = c->time.end, .every = c->time.output_every, .rtol = c->integrator.rtol, .atol = c->integrator.atol,
+                                       .sub = c->integrator.step > 0 ? (PetscInt)PetscCeilReal(c->time.output_every / c->integrator.step - 1e-9) : 0};
+  r->set.seed      = TesProblemSeed(problem);
+  r->set.splitting = c->trajectories.splitting_error;
+  r->set.pure      = IsPure(c);
+  r->set.share     = c->trajectories.share && IsPure(c) ? PETSC_TRUE : PETSC_FALSE;
+  r->set.n_columns = (int)r->n_items;
+  r->set.terms     = terms;
+  r->set.local     = (const LbComplex *const *)local;
+  message[0]       = 0;
+  PetscCall(TesAgree(TesProblemComm(problem), LbPathCreate(r->groups.group, &c->model, &r->set, message, &r->path)));
+  for (int m = 0; m < c->model.n_sites; m++) PetscCall(PetscFree(local[m]));
+  PetscCall(PetscFree(local));
+  PetscCall(PetscFree(terms));
+  PetscCheck(!message[0], TesProblemComm(problem), TES_ERR_DECK, "%s", message);
+  {
+    const PetscReal *values;
+    PetscReal        p, error;
+    PetscInt64       steps, applications, lost;
+    PetscInt         sub;
+
+    PetscCall(LbPathShared(r->path, &values, &p));
+    PetscCall(LbPathCounts(r->path, &steps, &applications, &lost, &sub, &error));
+    if (r->kind == &lb_motion_strang && error > 0)
+      PetscCall(TesProblemSay(problem, "strang with h = %.4g: Richardson's estimate of the error of the columns is %.2g", (double)(c->time.output_every / sub), (double)error));
+    if (values) PetscCall(TesProblemSay(problem, "%.4g of the trajectories have no jump; their evolution is shared", (double)p));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Start(TesProblem problem, Lindblad *c)
+{
+  PetscFunctionBegin;
+  (void)problem;
+  (void)c;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* real columns from the complex values of one time */
+static void Columns(const Lindblad *c, const Trajectories *r, const PetscReal values[], PetscReal column[])
+{
+  int at = 0;
+
+  for (int k = 0; k < c->observables.n; k++) {
+    column[at++] = c->observables.item[k].kind == LB_OBSERVE_TRACE ? 1 : values[2 * k];
+    if (c->observables.item[k].two_parts) column[at++] = values[2 * k + 1];
+  }
+  if (r->cutoff) column[at] = values[2 * c->observables.n];
+}
+
+static PetscErrorCode Sample(PetscInt64 id, PetscReal row[], void *ctx)
+{
+  Lindblad     *c = ctx;
+  Trajectories *r = c->task_data;
+  PetscInt64    jumps;
+
+  PetscFunctionBegin;
+  PetscCall(LbPathRun(r->path, id, r->record, &jumps));
+  for (PetscInt k = 0; k < r->n_times; k++) Columns(c, r, r->record + k * 2 * r->n_items, row + k * r->n_real);
+  row[r->n_times * r->n_real] = (PetscReal)jumps;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* estimate and standard error of a column at an output time */
+static PetscErrorCode Value(const Lindblad *c, const Trajectories *r, PetscInt k, PetscInt column, PetscReal *value, PetscReal *error)
+{
+  const PetscReal *shared;
+  PetscReal        p, all[512];
+
+  PetscFunctionBegin;
+  PetscCall(LbPathShared(r->path, &shared, &p));
+  *value = LbMomentsMean(&r->total, k * r->n_real + column);
+  *error = (1 - p) * LbMomentsError(&r->total, k * r->n_real + column);
+  if (shared) {
+    PetscReal *row = all;
+
+    if (r->n_real > 512) PetscCall(PetscMalloc1(r->n_real, &row));
+    Columns(c, r, shared + k * 2 * r->n_items, row);
+    *value = p * row[column] + (1 - p) * *value;
+    if (row != all) PetscCall(PetscFree(row));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode LargestError(const Lindblad *c, Trajectories *r)
+{
+  PetscFunctionBegin;
+  r->largest_error = 0;
+  for (PetscInt k = 0; k < r->n_times; k++)
+    for (PetscInt column = 0; column < c->observables.n_columns; column++) {
+      PetscReal value, error;
+
+      PetscCall(Value(c, r, k, column, &value, &error));
+      r->largest_error = PetscMax(r->largest_error, error);
+    }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* two blocks at least: a standard error from one may be zero by chance */
+static PetscBool Enough(const Lindblad *c, const Trajectories *r)
+{
+  const PetscReal count = r->total.data[0];
+
+  if (count >= (PetscReal)c->until.max) return PETSC_TRUE;
+  return c->until.error > 0 && count >= 2 * Block(c) && r->largest_error <= c->until.error ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progress)
+{
+  Trajectories *r = c->task_data;
+
+  PetscFunctionBegin;
+  if (!Enough(c, r)) {
+    const PetscInt64 first = (PetscInt64)r->total.data[0], n = PetscMin(Block(c), c->until.max - first);
+    PetscInt64       counts[4];
+    PetscInt         sub;
+    PetscReal        error;
+
+    r->emitted = 0; /* after a restart with a later `until` the rows come anew */
+    PetscCall(LbPathCounts(r->path, &counts[0], &counts[1], &counts[2], &sub, &error));
+    PetscCall(LbSampleBlock(&r->groups, first, n, Sample, c, &r->block));
+    LbMomentsJoin(&r->total, &r->block);
+    PetscCall(LargestError(c, r));
+    {
+      PetscInt64 after[4] = {0}, mine[2] = {0, 0};
+
+      PetscCall(LbPathCounts(r->path, &after[0], &after[1], &after[2], &sub, &error));
+      if (r->groups.roots != MPI_COMM_NULL) {
+        mine[0] = after[1] - counts[1];
+        mine[1] = after[2] - counts[2];
+      }
+      PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, mine, 2, MPIU_INT64, MPI_SUM, r->groups.world));
+      r->applications += mine[0];
+      r->lost += mine[1];
+      progress->work = (PetscReal)mine[0] * (PetscReal)c->model.n;
+    }
+    snprintf(progress->phase, sizeof progress->phase, "%" PetscInt64_FMT " trajectories", (PetscInt64)r->total.data[0]);
+  } else {
+    r->emitted++;
+    snprintf(progress->phase, sizeof progress->phase, "row %" PetscInt64_FMT " of %d", r->emitted, (int)r->n_times);
+  }
+  progress->merit_name = "stderr";
+  progress->merit      = r->largest_error;
+  progress->done       = r->total.data[0] + (PetscReal)r->emitted;
+  progress->total      = (Enough(c, r) ? r->total.data[0] : (PetscReal)c->until.max) + (PetscReal)r->n_times;
+  progress->finished   = r->emitted >= r->n_times ? PETSC_TRUE : PETSC_FALSE;
+  (void)problem;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Observe(TesProblem problem, Lindblad *c, TesSeries series, PetscBool last)
+{
+  Trajectories  *r = c->task_data;
+  const PetscInt k = (PetscInt)r->emitted - 1;
+  PetscReal      value, error;
+
+  PetscFunctionBegin;
+  (void)last;
+  if (k < 0) {
+    PetscCall(TesSeriesAfresh(series));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(TesSeriesTime(series, LbPathTime(r->path, k)));
+  for (int column = 0; column < c->observables.n_columns; column++) {
+    PetscCall(Value(c, r, k, column, &value, &error));
+    PetscCall(TesSeriesRealStderr(series, c->observables.column[column], "1", value, error));
+  }
+  if (!r->cutoff) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(Value(c, r, k, c->observables.n_columns, &value, &error));
+  if (value > 1e-4 && !c->warned) {
+    c->warned = PETSC_TRUE;
+    PetscCall(TesProblemSay(problem, "warning: at t = %.6g the highest levels of the sites hold %.3g: raise the cut-off (dim)", (double)LbPathTime(r->path, k), (double)value));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
+{
+  Trajectories *r = c->task_data;
+
+  PetscFunctionBegin;
+  PetscCall(TesStateReals(state, "moments", 1 + 2 * r->total.n, r->total.data));
+  PetscCall(TesStateInt(state, "rows", &r->emitted));
+  PetscCall(TesStateReal(state, "largest_error", &r->largest_error));
+  PetscCall(TesStateReal(state, "end", &r->end));
+  PetscCall(TesStateInt(state, "lost", &r->lost));
+  PetscCall(TesStateInt(state, "applications", &r->applications));
+  if (state->ops->mode == TES_STATE_WRITES_PROBLEM)
+    PetscCheck(r->end == c->time.end, TesProblemComm(problem), TES_ERR_DECK, "these trajectories ended at t = %.10g: a later time.end (%.10g) needs a fresh run; until.max and until.stderr may change",
+               (double)r->end, (double)c->time.end);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
+{
+  Trajectories    *r = c->task_data;
+  const PetscReal *shared;
+  PetscReal        value, error, p, splitting;
+  PetscInt64       steps, applications, lost;
+  PetscInt         sub;
+  PetscBool        missed;
+
+  PetscFunctionBegin;
+  (void)problem;
+  PetscCall(LbPathShared(r->path, &shared, &p));
+  PetscCall(LbPathCounts(r->path, &steps, &applications, &lost, &sub, &splitting));
+  for (int k = 0; k < c->observables.n_columns; k++) {
+    char name[128];
+
+    PetscCall(Value(c, r, r->n_times - 1, k, &value, &error));
+    PetscCall(TesReportReal(report, c->observables.column[k], value, &(TesFigureNote){.unit = "1", .help = "at the end"}));
+    snprintf(name, sizeof name, "%s_stderr", c->observables.column[k]);
+    PetscCall(TesReportReal(report, name, error, &(TesFigureNote){.unit = "1", .scale = 1, .help = "its standard error"}));
+  }
+  missed = c->until.error > 0 && r->largest_error > c->until.error ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(TesReportInt(report, "trajectories", (PetscInt64)r->total.data[0], &(TesFigureNote){.help = shared ? "drawn among those that jump" : "drawn"}));
+  PetscCall(TesReportReal(report, "largest_stderr", r->largest_error,
+                          &(TesFigureNote){.unit = "1", .scale = 1, .failed = missed, .certified = missed ? PETSC_FALSE : PETSC_TRUE, .help = missed ? "until.stderr was not reached: raise until.max" : "of any column and time"}));
+  PetscCall(TesReportReal(report, "jumps_per_trajectory", (1 - p) * LbMomentsMean(&r->total, r->n_times * r->n_real), &(TesFigureNote){.unit = "1", .help = "mean number of jumps"}));
+  if (shared) PetscCall(TesReportReal(report, "no_jump_probability", p, &(TesFigureNote){.unit = "1", .help = "of a whole trajectory"}));
+  PetscCall(TesReportText(report, "integrator", r->kind->name, &(TesFigureNote){.help = "motion between jumps"}));
+  if (r->kind == &lb_motion_strang) {
+    PetscCall(TesReportReal(report, "step", c->time.output_every / sub, &(TesFigureNote){.unit = "1/energy", .help = "of the splitting"}));
+    if (splitting > 0) PetscCall(TesReportReal(report, "splitting_error", splitting, &(TesFigureNote){.unit = "1", .scale = 1, .help = "Richardson's estimate for the columns, without jumps"}));
+  }
+  if (r->cutoff) {
+    PetscReal top = 0;
+
+    for (PetscInt k = 0; k < r->n_times; k++) {
+      PetscCall(Value(c, r, k, c->observables.n_columns, &value, &error));
+      top = PetscMax(top, value);
+    }
+    PetscCall(TesReportReal(report, "top_population", top, &(TesFigureNote){.unit = "1", .scale = 1, .help = "largest population of the highest levels: what the cut-off loses"}));
+  }
+  PetscCall(TesReportInt(report, "applications", r->applications, &(TesFigureNote){.help = "of the effective Hamiltonian, dp5 only"}));
+  if (r->lost) PetscCall(TesReportInt(report, "jumps_without_rate", r->lost, &(TesFigureNote){.help = "norms that fell by rounding alone"}));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Destroy(TesProblem problem, Lindblad *c)
+{
+  Trajectories *r = c->task_data;
+
+  PetscFunctionBegin;
+  (void)problem;
+  if (!r) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(LbPathDestroy(&r->path));
+  PetscCall(LbGroupsDestroy(&r->groups));
+  PetscCall(LbMomentsDestroy(&r->total));
+  PetscCall(LbMomentsDestroy(&r->block));
+  PetscCall(PetscFree(r->record));
+  PetscCall(PetscFree(c->task_data));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+const LbSolver lb_trajectories_evolve = {"trajectories evolve", Check, Estimate, SetUp, Start, Step, Observe, State, Finish, Destroy};
