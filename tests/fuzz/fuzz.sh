@@ -42,7 +42,7 @@ deck) seeds+=("$root/tests/bad_decks" "$root"/input_decks/*/); options=(-max_len
 set) options+=(-dict="$here/deck.dict") ;;
 expr) options=(-max_len=512 -dict="$here/expr.dict") ;;
 esac
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_pml=ob1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_pml=ob1 OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_orte_tmpdir_base="$objects" OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 export ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-} # Open MPI's own are many; the sanitizer build of the tests looks for ours
 exec "$objects/fuzz_$target" -max_total_time="$seconds" -timeout=5 -report_slow_units=1 -rss_limit_mb=1024 -malloc_limit_mb=256 -artifact_prefix="$build/broke/$target-" -print_final_stats=1 \
     "${options[@]}" "$@" "$build/found/$target" "${seeds[@]}"
