@@ -1,6 +1,6 @@
 /* The benchmark table of gp_pde: error and seconds of every row, the rate of its mode products, two classical methods at the same number of points, and the published figures.
 
-   bench_gp_pde [repeats]     one rank; prints the table as Markdown (kept in bench_gp_pde.md)
+   bench_gp_pde [repeats [row]]     one rank; prints the table, or the lines of one row, as Markdown (kept in bench_gp_pde.md)
 
    Ours: one set of defaults, identification and the whole refine loop included, the best processor time of some repeats, the error of the final iterate on 300 uniform test points per dimension
    (65 in 3-D) that are no nodes. Mode products: compress and expand at the sizes of the row's last solve against DGEMM on 512 x 512, both measured here.
@@ -364,7 +364,7 @@ static PetscErrorCode RunBaseline(const Row *row, PetscBool chebyshev, PetscReal
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Bench(PetscInt repeats)
+static PetscErrorCode Bench(PetscInt repeats, const char only[])
 {
   PetscReal rate;
 
@@ -377,6 +377,7 @@ static PetscErrorCode Bench(PetscInt repeats)
     PetscReal chebyshev, differences;
     char      points[64] = "", fraction[16] = "-";
 
+    if (only && strcmp(only, rows[i].name)) continue;
     PetscCall(RunOurs(&rows[i], repeats, &ours));
     PetscCall(RunBaseline(&rows[i], PETSC_TRUE, &chebyshev));
     PetscCall(RunBaseline(&rows[i], PETSC_FALSE, &differences));
@@ -396,7 +397,7 @@ int main(int argc, char **argv)
 
   if (PetscInitialize(NULL, NULL, NULL, NULL)) return TES_EXIT_BUG;
   ierr = TesBlasSingleThread();
-  if (!ierr) ierr = Bench(repeats);
+  if (!ierr) ierr = Bench(repeats, argc > 2 ? argv[2] : NULL);
   if (ierr) return TES_EXIT_BUG;
   return PetscFinalize() ? TES_EXIT_BUG : TES_EXIT_DONE;
 }
