@@ -14,7 +14,7 @@ for deck in "$folder"/*.yaml; do
     case $name in
     *_large) continue ;;
     reference_*) limit=10; shorter="--set reference.epochs=2" ;;
-    broadband_200000) limit=1e-5; shorter="--set domain.points=20000" ;;
+    broadband_200000) limit=1e-5; shorter="--set domain.points=20000 --set domain.upper=0.1" ;;
     broadband_*) limit=1e-7 ;;
     inverse_*) limit=3e-3 ;;
     noisy_*) limit=1e-2 ;;
