@@ -37,7 +37,7 @@ typedef struct _GpFourier {
 /* p u'' + p k2 u = f with the values of u at both ends */
 static PetscBool Form(const GpPde *gp)
 {
-  if (gp->dim != 1 || gp->remainder || gp->second[0] == 0 || gp->first[0] != 0 || gp->n_trace[0] != 2) return PETSC_FALSE;
+  if (gp->dim != 1 || gp->remainder || gp->source.noise_sd > 0 || gp->second[0] == 0 || gp->first[0] != 0 || gp->n_trace[0] != 2) return PETSC_FALSE;
   return gp->trace[0][0].slope == 0 && gp->trace[0][1].slope == 0 ? PETSC_TRUE : PETSC_FALSE;
 }
 
@@ -64,7 +64,7 @@ static PetscErrorCode FourierCheck(TesProblem problem, GpPde *gp)
   PetscFunctionBegin;
   if (gp->dim != 1) PetscCall(TesDeckComplain(problem, "solver.kind", "for one dimension only: two and three dimensions never need it, take auto"));
   else if (gp->eq->nonlinear) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s, which is nonlinear: take auto, on Chebyshev nodes where the source is broadband", gp->eq->name));
-  else if (!Form(gp)) PetscCall(TesDeckComplain(problem, "solver.kind", "for second + zeroth order terms with constant coefficients and the values of u at both ends only: take auto"));
+  else if (!Form(gp)) PetscCall(TesDeckComplain(problem, "solver.kind", "for second + zeroth order terms with constant coefficients, an exact source and the values of u at both ends only: take auto"));
   else if (gp->nodes[0] != TES_NODES_UNIFORM) PetscCall(TesDeckComplain(problem, "domain.nodes", "not for solver.kind: fft_extension, which stands on uniform nodes: on Chebyshev nodes take auto"));
   else if (gp->n[0] < LEAST_POINTS) PetscCall(TesDeckComplain(problem, "domain.points", "too few for solver.kind: fft_extension, which needs at least %d: take auto", LEAST_POINTS));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -430,9 +430,9 @@ static PetscErrorCode ReportSpectrum(GpPde *gp, TesReport report)
     max       = PetscMax(max, weight[m]);
   }
   for (PetscInt64 m = 0; m < n && max > 0; m++) weight[m] /= max;
-  PetscCall(GpReportColumn(gp, report, "spectrum/x/omega", n, omega, 1, "rad/length", "angular frequency omega", 0));
-  PetscCall(GpReportColumn(gp, report, "spectrum/x/mu", n, mu, 1, "cycles/length", "frequency mu = omega / 2 pi", 0));
-  PetscCall(GpReportColumn(gp, report, "spectrum/x/weight", n, weight, 1, "1", "power of the source, largest 1", 1));
+  PetscCall(GpReportColumn(gp, report, "series/omega", n, omega, 1, "rad/length", "angular frequency omega", 0));
+  PetscCall(GpReportColumn(gp, report, "series/mu", n, mu, 1, "cycles/length", "frequency mu = omega / 2 pi", 0));
+  PetscCall(GpReportColumn(gp, report, "series/power", n, weight, 1, "1", "power of the source in the series, largest 1", 1));
   PetscCall(PetscFree3(omega, mu, weight));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -128,6 +128,8 @@ const TesFigure gp_figures[] = {
    .legend = {"of the last attempt", "best so far"}, .x_label = "step", .y_label = "relative error bound", .log_y = PETSC_TRUE},
   {.name = "newton", .sort = TES_FIGURE_POINTS, .title = "Newton's method: relative update per iteration, all attempts", .file = "result", .x = "newton/iteration", .y = {"newton/update"},
    .x_label = "iteration", .y_label = "|dG| / |G|", .log_y = PETSC_TRUE},
+  {.name = "series", .sort = TES_FIGURE_LINES, .title = "fast Fourier extension: power of the source", .file = "result", .x = "series/omega", .y = {"series/power"},
+   .x_label = "angular frequency omega (rad per length)", .y_label = "power (largest 1)", .log_y = PETSC_TRUE},
   {.name = "inverse_k2", .sort = TES_FIGURE_POINTS, .title = "coefficient k2 after each step", .file = "result", .x = "inverse/step", .y = {"inverse/k2"}, .errors = {"inverse/k2_sd"},
    .x_label = "Gauss-Newton step", .y_label = "k2 (1/length^2)"},
   {.name = "inverse_diffusion", .sort = TES_FIGURE_POINTS, .title = "coefficient diffusion after each step", .file = "result", .x = "inverse/step", .y = {"inverse/diffusion"},

@@ -110,6 +110,7 @@ static PetscErrorCode InverseCheck(TesProblem problem, GpPde *gp)
   PetscFunctionBegin;
   PetscCall(CheckUnknowns(problem, gp));
   if (gp->solver.kind > 2) PetscCall(TesDeckComplain(problem, "solver.kind", "not for the inverse mode: leave it at auto"));
+  if (gp->source.noise_sd > 0) PetscCall(TesDeckComplain(problem, "source.noise_sd", "not for the inverse mode, which takes the source as exact and the observations as noisy"));
   if (gp->equation.variable_coefficient) PetscCall(TesDeckComplain(problem, "equation.variable_coefficient", "not for the inverse mode, which takes constant coefficients"));
   for (PetscInt d = 0; d < gp->dim; d++) {
     if (gp->periodic[d]) PetscCall(TesDeckComplain(problem, "boundary.kind", "periodic along %c, which the inverse mode does not take", "xyz"[d]));
