@@ -2,7 +2,7 @@
 add_subdirectory(kinds)
 
 # Every promise of the driver, for every kind: tests/contract/contract.sh CASE PROGRAM DECK RTOL. RTOL "bits" asks for the same bits on all rank counts.
-set(TES_CONTRACT_CASES ranks restart restart_other_ranks rerun refuse check_writes_nothing nan kill_write kill_flush kill_verify kill_rename kill_step signals second_signal
+set(TES_CONTRACT_CASES ranks restart restart_first restart_other_ranks rerun refuse check_writes_nothing nan kill_write kill_flush kill_verify kill_rename kill_step signals second_signal
     wall_time truncated flipped all_damaged full_disk full_disk_continue unwritable locked petsc_option later_step readers plot describe idle_ranks hostile twice)
 function(tes_contract kind program deck tolerance)
   cmake_parse_arguments(C "" "" "SKIP" ${ARGN})

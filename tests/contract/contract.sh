@@ -40,6 +40,10 @@ case_ranks() {
     for n in 2 3 4; do want 0 "$n ranks" tessera $n "on$n"; agree one "on$n"; done
 }
 case_restart() { reference 2; half 2 cut; want 0 restart tessera 2 cut --restart; same whole cut; status_is cut done; [ -e cut/lock ] && fail "the lock was left behind"; true; }
+case_restart_first() { # stopped after the very first step, when nothing of what grows with the run is there yet
+    reference 2
+    want 75 "stopped after one step" tessera 2 cut --set run.steps=1; LIMIT=60 want 0 "restart" tessera 2 cut --restart; same whole cut
+}
 case_restart_other_ranks() {
     # cut on 3, go on with 1, cut, go on with 2
     reference 1; half 3 cut

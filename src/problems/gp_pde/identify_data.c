@@ -157,7 +157,7 @@ static PetscErrorCode AddTraces(GpPde *gp, PetscInt d, Vectors *set)
     for (PetscInt j = 0; j < 3; j++) rows += j == d ? 0 : gp->n_trace[j] * (PetscInt)gp->n[3 - d - j];
     PetscCall(PetscMalloc2((size_t)rows * (size_t)set->n, &lines, (size_t)set->n * (size_t)set->n, &r));
     for (PetscInt j = 0; j < 3; j++) {
-      const PetscInt   other = 3 - d - j;
+      const PetscInt   other  = j == d ? d : 3 - d - j;
       const PetscInt64 step_d = d < other ? 1 : gp->n[other], step_other = d < other ? gp->n[d] : 1;
 
       if (j == d) continue;

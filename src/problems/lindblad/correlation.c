@@ -385,12 +385,14 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
     const PetscReal end = c->time.end - c->time.start, next = c->rows + 1 == s->outputs ? end : (PetscReal)c->rows * c->time.output_every;
 
     if (c->density.comm != MPI_COMM_NULL) {
+      const PetscReal first = c->integrate->h;
+
       PetscCall(LbIntegratorAdvance(c->integrate, c->now, next, &c->density.x));
       if (c->correlation.kind == 0) {
-        c->integrate->h = c->integrator_state[0]; /* both parts with the same steps */
+        c->integrate->h = first; /* both parts with the same steps */
         PetscCall(LbIntegratorAdvance(c->integrate, c->now, next, &s->im));
-        c->integrator_state[0] = c->integrate->h;
       }
+      c->integrator_state[0] = c->integrate->h;
     }
     PetscCallMPI(MPI_Bcast(c->integrator_state, 1, MPIU_REAL, 0, c->density.world));
     c->now = next;
@@ -451,7 +453,7 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
     PetscCall(LbDensityState(c, "rhs_re", &s->rhs_re, state));
     PetscCall(LbDensityState(c, "rhs_im", &s->rhs_im, state));
   }
-  if (state->ops->mode == TES_STATE_WRITES_PROBLEM && c->integrate) c->integrate->h = c->integrator_state[0];
+  if (state->ops->mode == TES_STATE_WRITES_PROBLEM && c->integrate && c->integrator_state[0] > 0) c->integrate->h = c->integrator_state[0]; /* 0: saved before the first advance */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

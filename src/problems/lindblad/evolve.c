@@ -147,7 +147,7 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
   PetscCall(TesStateInts(state, "counts", 3, c->counts));
   PetscCall(LbDensityState(c, "rho", &c->density.x, state));
   if (state->ops->mode == TES_STATE_WRITES_PROBLEM && c->integrate) {
-    c->integrate->h        = c->integrator_state[0];
+    if (c->integrator_state[0] > 0) c->integrate->h = c->integrator_state[0]; /* 0: saved before the first advance, whose step is that of the set-up */
     c->integrate->error    = c->integrator_state[1];
     c->integrate->accepted = c->counts[0];
     c->integrate->rejected = c->counts[1];
