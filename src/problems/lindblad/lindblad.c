@@ -313,6 +313,8 @@ static PetscErrorCode Destroy(TesProblem problem)
 
 static const TesFigure figures[] = {
   {.name = "observables", .sort = TES_FIGURE_LINES, .title = "observables", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "time (1/energy)", .y_label = "expectation value"},
+  {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means over trajectories with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
+   .x_label = "time (1/energy)", .y_label = "expectation value"},
   {.name = "sweep", .sort = TES_FIGURE_POINTS, .title = "observables against the parameter", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*"}, .x_label = "parameter", .y_label = "expectation value"},
   {.name = "spectrum", .sort = TES_FIGURE_POINTS, .title = "eigenvalues of the Liouvillian", .file = "result", .x = "/spectrum/re", .y = {"/spectrum/im"}, .x_label = "Re lambda (energy)", .y_label = "Im lambda (energy)"},
   {.name = "emission", .sort = TES_FIGURE_LINES, .title = "emission spectrum", .file = "result", .x = "/emission/omega", .y = {"/emission/spectrum"}, .x_label = "omega (energy)", .y_label = "S (1/energy)"},
@@ -327,7 +329,7 @@ const TesProblemKind        TesProblemLindblad = {
   .keys         = lb_keys,
   .ctx_size     = sizeof(Lindblad),
   .work_unit    = "entries of L x",
-  .step_unit    = "one interval between two outputs, or an equal part of one where it would take long",
+  .step_unit    = "one interval between two outputs, or an equal part of one where it would take long; trajectories: a block of them, then each row of the series",
   .figures      = figures,
   .state_format = 1,
   .check        = Check,
