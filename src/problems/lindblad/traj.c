@@ -112,16 +112,6 @@ static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "system.sites", ": a state vector of this system has more than 2^40 amplitudes, or there are more than %d sites", LB_WAVE_SITES));
   }
-  for (int k = 0; *good && k < c->model.n_jumps; k++)
-    for (int i = 0; c->model.jump[k].time && i <= 64; i++) {
-      const PetscReal t = c->time.start + (c->time.end - c->time.start) * i / 64;
-
-      if (LbTimeValue(&c->model.time[c->model.jump[k].time], t) >= 0) continue;
-      *good = PETSC_FALSE;
-      snprintf(path, sizeof path, "jumps.%d.time", c->model.jump[k].item);
-      PetscCall(TesDeckComplain(problem, path, ": the rate is negative at t = %g", (double)t));
-      break;
-    }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

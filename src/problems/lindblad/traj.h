@@ -196,8 +196,8 @@ typedef struct {
   LbPathTimes   - number of output times
   LbPathTime    - the k-th
   LbPathShared  - values of the evolution without jumps [times][2 n_columns] and the probability that there is none until the end; NULL, 0 if not shared
-  LbPathCounts - for reports; sub and splitting_error belong to strang: its steps per interval are doubled until the values of the evolution without jumps change by at most
-                 three times `splitting`; the error is a third of the last change
+  LbPathCounts - for reports; sub and splitting_error belong to strang: its steps per interval are doubled until the values of the evolution without jumps, from the initial
+                 state and from a generic one, change by at most three times `splitting`; the error is a third of the last change
 
   Collective on the group
 @*/

@@ -19,7 +19,7 @@ static const double e[7] = {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.
 static const double d[7] = {-12715105075.0 / 11282082432, 0, 87487479700.0 / 32700410799, -10690763975.0 / 1880347072, 701980252875.0 / 199316789632, -1453857185.0 / 822651844, 69997945.0 / 29380423};
 
 typedef struct {
-  LbVec     k[7];
+  LbVec     k[7]; /* the last takes the room of the second, which no later stage needs */
   PetscBool first; /* k[0] belongs to (t, psi) */
   PetscReal h_done;
 } Dp5;
@@ -31,7 +31,8 @@ static PetscErrorCode Dp5SetUp(LbMotion m)
   PetscFunctionBegin;
   PetscCall(PetscNew(&p));
   m->data = p;
-  for (int s = 0; s < 7; s++) PetscCall(LbVecCreate(&m->space->shared, &p->k[s]));
+  for (int s = 0; s < 6; s++) PetscCall(LbVecCreate(&m->space->shared, &p->k[s]));
+  p->k[6] = p->k[1];
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -133,7 +134,7 @@ static PetscErrorCode Dp5Accept(LbMotion m)
   m->psi  = m->next;
   m->next = psi;
   p->k[0] = p->k[6];
-  p->k[6] = k;
+  p->k[6] = p->k[1] = k;
   m->t    = m->t_next;
   m->norm = m->norm_next;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -152,14 +153,14 @@ static PetscErrorCode Dp5Destroy(LbMotion m)
 
   PetscFunctionBegin;
   if (!p) PetscFunctionReturn(PETSC_SUCCESS);
-  for (int s = 0; s < 7; s++) PetscCall(LbVecDestroy(&p->k[s]));
+  for (int s = 0; s < 6; s++) PetscCall(LbVecDestroy(&p->k[s]));
   PetscCall(PetscFree(p));
   m->data = NULL;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 const LbMotionKind lb_motion_dp5 = {
-  .name = "dp5", .vectors = 9, .setup = Dp5SetUp, .trial = Dp5Trial, .at = Dp5At, .accept = Dp5Accept, .changed = Dp5Changed, .destroy = Dp5Destroy,
+  .name = "dp5", .vectors = 8, .setup = Dp5SetUp, .trial = Dp5Trial, .at = Dp5At, .accept = Dp5Accept, .changed = Dp5Changed, .destroy = Dp5Destroy,
 };
 
 /* ---- what all kinds of motion share ---- */

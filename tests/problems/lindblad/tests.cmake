@@ -18,10 +18,9 @@ tes_lindblad_table(p05_jaynes_cummings 1 jaynes_cummings p05_jaynes_cummings_d12
 tes_lindblad_table(p06_bose_hubbard_dimer 2 bose_hubbard_dimer p06_bose_hubbard_dimer_d7 2e-9 Re_ad0a1=ad0a1_re)
 tes_lindblad_table(p07_collective_decay 1 collective_decay p07_collective_decay_n6 2e-9)
 
-# Quantum trajectories: means against the same tables within four standard errors (fixed seed): name, ranks, deck, table, observables, options of the run.
 tes_add_test(problems/lindblad/density RANKS 1 2 4 LABELS problem TIMEOUT 300 CALLS lindblad driver)
 tes_add_test(problems/lindblad/physics RANKS 1 2 LABELS problem TIMEOUT 300 CALLS lindblad driver)
-# quantum trajectories
+# Quantum trajectories: means against the same tables within four standard errors (fixed seed): name, ranks, deck, table, observables, options of the run.
 tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)
 
 # tasks and decks from outside
