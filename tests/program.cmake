@@ -31,4 +31,6 @@ add_test(NAME contract/environment COMMAND bash ${PROJECT_SOURCE_DIR}/tests/cont
                                            $<TARGET_FILE:tes_jumping_clock>)
 set_tests_properties(contract/environment PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 200 LABELS fault)
 tes_contract(lindblad tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract.yaml bits SKIP truncated flipped all_damaged full_disk full_disk_continue unwritable locked kill_flush kill_verify kill_rename hostile)
+tes_contract(lindblad_trajectories tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract_trajectories.yaml bits SKIP rerun refuse check_writes_nothing nan kill_write kill_flush
+             kill_verify kill_rename second_signal wall_time truncated flipped all_damaged full_disk full_disk_continue unwritable locked petsc_option later_step describe hostile twice)
 tes_contract(mgno tessera ${PROJECT_SOURCE_DIR}/tests/problems/mgno/contract.yaml bits SKIP truncated flipped all_damaged full_disk_continue unwritable locked kill_flush kill_verify kill_rename)

@@ -42,7 +42,7 @@ typedef struct {
   const char   *x;                         /* dataset of the abscissa; NULL: index; IMAGE: taken from the field's coordinates */
   const char   *y[TES_FIGURE_CURVES + 1];  /* datasets, NULL-terminated; IMAGE: the field; a name ending in * takes every dataset that begins so */
   const char   *legend[TES_FIGURE_CURVES]; /* NULL: dataset name */
-  const char   *errors[TES_FIGURE_CURVES]; /* datasets of error bars, or NULL */
+  const char   *errors[TES_FIGURE_CURVES]; /* datasets of error bars, or NULL; ending in * beside a y that does: the error of each, drawn if there are any */
   const char   *x_label, *y_label;         /* with units; NULL: from the dataset's attributes */
   PetscBool     log_x, log_y;
 } TesFigure;                               /* drawn when all its datasets exist; the table ends with .name = NULL */

@@ -201,13 +201,16 @@ static PetscErrorCode AddDataset(Bundle *b, hid_t file, const TesFigure *figure,
   PetscCall(TesPlotColumnRead(file, name, y));
   b->n_columns++;
   PetscCheck(!b->has_x || b->x.n == y->n, PETSC_COMM_SELF, TES_ERR_WORLD, "%s has %lld values, its abscissa %s has %lld", name, (long long)y->n, figure->x, (long long)b->x.n);
-  if (figure->errors[k] && alone) {
+  if (figure->errors[k] && alone == !strchr(figure->errors[k], '*')) {
     TesType    type;
     int        n_axes;
     PetscInt64 shape[TES_MAX_AXES];
+    char       errors[2 * TES_PLOT_TEXT]; /* of a starred name: what the star stands for in the name of the values */
 
-    PetscCall(TesH5Shape(file, figure->errors[k], &has_error, &type, &n_axes, shape));
-    if (has_error) PetscCall(TesPlotColumnRead(file, figure->errors[k], e));
+    if (alone) snprintf(errors, sizeof errors, "%s", figure->errors[k]);
+    else snprintf(errors, sizeof errors, "%.*s%s", (int)strcspn(figure->errors[k], "*"), figure->errors[k], name + strcspn(figure->y[k], "*"));
+    PetscCall(TesH5Shape(file, errors, &has_error, &type, &n_axes, shape));
+    if (has_error) PetscCall(TesPlotColumnRead(file, errors, e));
     has_error = (PetscBool)(has_error && e->n == y->n && e->width == y->width);
   }
   for (PetscInt j = 0; j < y->width && b->n_curves < CURVES; j++) {
@@ -241,6 +244,14 @@ static PetscErrorCode Gather(Bundle *b, hid_t file, const TesFigure *figure, Pet
     int   n;
 
     PetscCall(TesPlotExpand(file, figure->y[k], CURVES - b->n_columns, &n, names));
+    if (n && figure->errors[k] && strchr(figure->errors[k], '*')) { /* a figure of errors is not drawn without any */
+      char *one;
+      int   any;
+
+      PetscCall(TesPlotExpand(file, figure->errors[k], 1, &any, &one));
+      if (any) PetscCall(PetscFree(one));
+      for (; !any && n; n--) PetscCall(PetscFree(names[n - 1]));
+    }
     for (int i = 0; i < n; i++) {
       PetscCall(AddDataset(b, file, figure, k, names[i], (PetscBool)!strchr(figure->y[k], '*')));
       PetscCall(PetscFree(names[i]));

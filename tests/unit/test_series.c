@@ -333,7 +333,51 @@ static PetscErrorCode SnapshotsAreWrittenCutBackAndPointedAt(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* a kind that samples first has no rows until it is done; when it takes its sampling up again, those it gave are dropped */
+static PetscErrorCode ASeriesBegunAfreshHoldsTheLaterRowsOnly(void)
+{
+  TesProvenance origin = {0};
+  TesSeries     s;
+  char          folder[PETSC_MAX_PATH_LEN], path[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(TesTestFolder(folder, sizeof folder));
+  PetscCall(TesSeriesCreate(PETSC_COMM_WORLD, folder, PETSC_FALSE, &s));
+  for (PetscInt64 step = 1; step <= 8; step++) {
+    PetscCall(TesSeriesBeginRow(s, step, PETSC_FALSE));
+    if (step <= 3 || step == 6) PetscCall(TesSeriesAfresh(s));
+    else PetscCall(TesSeriesReal(s, "x", "1", (PetscReal)step));
+    PetscCall(TesSeriesEndRow(s, NULL));
+    if (step == 2) PetscCall(TesSeriesWrite(s, &origin)); /* without any row */
+  }
+  PetscCall(TesSeriesWrite(s, &origin));
+  PetscCall(Barrier());
+  if (WorldRank() == 0) {
+    hid_t        file;
+    PetscBool    found;
+    TesType      type;
+    int          n_axes;
+    PetscInt64   shape[TES_MAX_AXES];
+    PetscReal    x[2] = {0, 0};
+    TesStateItem item = {.name = "/observables/x", .type = TES_F64, .n_axes = 1, .shape = {2}, .data = x};
+
+    PetscCall(PetscSNPrintf(path, sizeof path, "%s/series.h5", folder));
+    PetscCall(TesH5OpenRead(PETSC_COMM_SELF, path, &file));
+    PetscCall(TesH5Shape(file, "/observables/x", &found, &type, &n_axes, shape));
+    TES_CHECK(found);
+    TES_CHECK_INT(shape[0], 2);
+    PetscCall(TesH5ReadItem(PETSC_COMM_SELF, file, "/observables/x", &item));
+    TES_CHECK_NEAR(x[0], 7, 0);
+    TES_CHECK_NEAR(x[1], 8, 0);
+    PetscCall(TesH5Close(&file));
+  }
+  PetscCall(Barrier());
+  PetscCall(TesSeriesDestroy(&s));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static const TesTest tests[] = {
+  TES_TEST(ASeriesBegunAfreshHoldsTheLaterRowsOnly),
   TES_TEST(FilesHoldWhatWasSaid),
   TES_TEST(ARestartGivesTheFileOfARunThatNeverStopped),
   TES_TEST(SnapshotsAreWrittenCutBackAndPointedAt),

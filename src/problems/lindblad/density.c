@@ -29,9 +29,9 @@ PetscErrorCode LbDensityCheck(TesProblem problem, Lindblad *c, PetscBool *good)
   if (c->model.size > 2e11 || bytes > there) {
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "solver",
-                              ": a density matrix of this system takes %.3g bytes per vector, %d vectors with integrator %s, but this machine has %.3g bytes (strang needs one vector, faber and taylor "
+                              ": a density matrix of this system takes %.3g bytes per vector, %d vectors with integrator %s: more than this machine has (strang needs one vector, faber and taylor "
                               "three; solver: trajectories needs the square root)",
-                              (double)(8 * c->model.size), Vectors(c), lb_integrator_names[LbIntegratorChoose(c->integrator.kind, c->model.constant)], (double)there));
+                              (double)(8 * c->model.size), Vectors(c), lb_integrator_names[LbIntegratorChoose(c->integrator.kind, c->model.constant)]));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

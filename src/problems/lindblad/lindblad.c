@@ -167,6 +167,28 @@ static const LbSolver *Pick(const Lindblad *c)
   return table[c->solver][c->task];
 }
 
+/* a rate that is negative at some time is no rate: looked at on a grid of the run */
+static PetscErrorCode CheckRates(TesProblem problem, const Lindblad *c, PetscBool *good)
+{
+  PetscFunctionBegin;
+  for (int j = 0; j < c->model.n_jumps; j++) {
+    const LbJump *jump = &c->model.jump[j];
+    char          path[64];
+
+    if (!jump->time || (j && c->model.jump[j - 1].time == jump->time)) continue;
+    for (int k = 0; k <= 1024; k++) {
+      const PetscReal t = c->time.start + (c->time.end - c->time.start) * k / 1024, f = LbTimeValue(&c->model.time[jump->time], t);
+
+      if (f >= 0) continue;
+      *good = PETSC_FALSE;
+      snprintf(path, sizeof path, "jumps.%d.time", jump->item);
+      PetscCall(TesDeckComplain(problem, path, ": the factor of a rate is %g at t = %g; it must not be negative", (double)f, (double)t));
+      break;
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode LbContextCheck(TesProblem problem, Lindblad *c, PetscBool *good)
 {
   PetscFunctionBegin;
@@ -179,6 +201,7 @@ PetscErrorCode LbContextCheck(TesProblem problem, Lindblad *c, PetscBool *good)
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve)", solver_names[c->solver]));
   }
+  if (*good) PetscCall(CheckRates(problem, c, good));
   if (*good) PetscCall(c->how->check(problem, c, good));
   c->ready = *good;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -290,6 +313,8 @@ static PetscErrorCode Destroy(TesProblem problem)
 
 static const TesFigure figures[] = {
   {.name = "observables", .sort = TES_FIGURE_LINES, .title = "observables", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "time (1/energy)", .y_label = "expectation value"},
+  {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means over trajectories with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
+   .x_label = "time (1/energy)", .y_label = "expectation value"},
   {.name = "sweep", .sort = TES_FIGURE_POINTS, .title = "observables against the parameter", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*"}, .x_label = "parameter", .y_label = "expectation value"},
   {.name = "spectrum", .sort = TES_FIGURE_POINTS, .title = "eigenvalues of the Liouvillian", .file = "result", .x = "/spectrum/re", .y = {"/spectrum/im"}, .x_label = "Re lambda (energy)", .y_label = "Im lambda (energy)"},
   {.name = "emission", .sort = TES_FIGURE_LINES, .title = "emission spectrum", .file = "result", .x = "/emission/omega", .y = {"/emission/spectrum"}, .x_label = "omega (energy)", .y_label = "S (1/energy)"},
@@ -304,7 +329,7 @@ const TesProblemKind        TesProblemLindblad = {
   .keys         = lb_keys,
   .ctx_size     = sizeof(Lindblad),
   .work_unit    = "entries of L x",
-  .step_unit    = "one interval between two outputs, or an equal part of one where it would take long",
+  .step_unit    = "one interval between two outputs, or an equal part of one where it would take long; trajectories: a block of them, then each row of the series",
   .figures      = figures,
   .state_format = 1,
   .check        = Check,

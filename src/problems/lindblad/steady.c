@@ -4,8 +4,8 @@
      gcrot      GCROT(20, 20) without preconditioner
      propagate  exp(t L) by a Faber series, then gcrot from there: the last resort
 
-   Start: the maximally mixed state; corrections are traceless, so the trace is kept and no row is replaced. Converged: |L rho|_2 <= rtol |L 1/n|_2. A rung is left when a cycle gains less than a
-   tenth three times in a row, or after its share of applications; what was tried and why it was left is said. On small systems a second solve from a random product state tells whether the steady state is
+   Start: the maximally mixed state; corrections are traceless, so the trace is kept and no row is replaced. Converged: |L rho|_2 <= rtol |L 1/n|_2. A rung is left when its cycles gain
+   too little (secular: less than a tenth three times in a row; others: a hundredth, twenty times), or after its share of applications; what was tried and why it was left is said. On small systems a second solve from a random product state tells whether the steady state is
    unique. A step is one cycle. */
 #include <math.h>
 #include <stdio.h>
@@ -283,6 +283,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
   const PetscInt64 before = s->applications;
   const PetscReal  target = s->pass ? PetscMax(s->target, 1e-8 * s->start_residual) : s->target;
   const Rung       asked  = (Rung)s->rung;
+  const PetscInt64 patience = asked == RUNG_SECULAR ? 3 : 20; /* a cycle without preconditioner gains little, and all the same arrives */
 
   PetscFunctionBegin;
   if (c->density.comm != MPI_COMM_NULL) {
@@ -307,7 +308,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
   s->cycles++;
   s->rung_applications += s->applications - before;
   if (!s->pass) PetscCall(Record(s));
-  s->poor     = s->previous > 0 && s->residual > 0.9 * s->previous ? s->poor + 1 : 0;
+  s->poor     = s->previous > 0 && s->residual > (s->rung == RUNG_SECULAR ? 0.9 : 0.99) * s->previous ? s->poor + 1 : 0;
   s->previous = s->residual;
   c->residual    = s->pass ? c->residual : s->residual;
   progress->work = (PetscReal)(s->applications - before) * c->model.size;
@@ -328,9 +329,9 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
         s->unique       = s->distance <= 1e-5 ? PETSC_TRUE : PETSC_FALSE;
       }
     }
-  } else if (s->pass && (s->poor >= 3 || s->rung_applications > c->steady.max_applications)) {
+  } else if (s->pass && (s->poor >= patience || s->rung_applications > c->steady.max_applications)) {
     s->converged = PETSC_TRUE; /* the answer stands; whether it is the only one stays unknown */
-  } else if (s->poor >= 3) {
+  } else if (s->poor >= patience) {
     PetscCall(NextRung(problem, c, "stagnates"));
   } else if (s->rung_applications > c->steady.max_applications) {
     PetscCall(NextRung(problem, c, "has used steady.max_applications"));

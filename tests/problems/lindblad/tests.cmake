@@ -18,5 +18,20 @@ tes_lindblad_table(p05_jaynes_cummings 1 jaynes_cummings p05_jaynes_cummings_d12
 tes_lindblad_table(p06_bose_hubbard_dimer 2 bose_hubbard_dimer p06_bose_hubbard_dimer_d7 2e-9 Re_ad0a1=ad0a1_re)
 tes_lindblad_table(p07_collective_decay 1 collective_decay p07_collective_decay_n6 2e-9)
 
+# Quantum trajectories: means against the same tables within four standard errors (fixed seed): name, ranks, deck, table, observables, options of the run.
+tes_add_test(problems/lindblad/density RANKS 1 2 4 LABELS problem TIMEOUT 300 CALLS lindblad driver)
+tes_add_test(problems/lindblad/physics RANKS 1 2 LABELS problem TIMEOUT 300 CALLS lindblad driver)
 # quantum trajectories
 tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)
+function(tes_lindblad_sample name ranks deck table observables)
+  add_test(NAME problem/lindblad/${name} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/sample.sh ${ranks} $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/input_decks/lindblad/${deck}.yaml
+                                                 ${PROJECT_SOURCE_DIR}/tests/reference/lindblad/${table}.csv ${observables} ${ARGN})
+  set_tests_properties(problem/lindblad/${name} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS ${ranks} TIMEOUT 240 LABELS problem)
+endfunction()
+set(means "{name: X_mean, ops: [X], on: sites}, {name: Y_mean, ops: [Y], on: sites}, {name: Z_mean, ops: [Z], on: sites}, {name: ZZ_nn, ops: [Z, Z], on: bonds}")
+tes_lindblad_sample(sample_p02_tfim_ring 2 tfim_ring p02_tfim_ring_n6 "[${means}]" --set until.max=2000)
+tes_lindblad_sample(sample_p04_driven_chain 2 driven_chain_pulse p04_driven_chain_n5_td "[${means}]" --set until.max=600 --set integrator.rtol=1e-6)
+tes_lindblad_sample(sample_p05_jaynes_cummings 1 jaynes_cummings p05_jaynes_cummings_d12 "[{name: n, ops: [n], on: [1]}, {name: Z, ops: [Z], on: [0]}]" --set until.max=2000 --set integrator.rtol=1e-6)
+tes_lindblad_sample(sample_p07_collective_decay 2 collective_decay p07_collective_decay_n6 "[{name: Z_mean, ops: [Z], on: sites}, {name: XX_nn, ops: [X, X], on: bonds}]" --set until.max=1000)
+add_test(NAME problem/lindblad/trajectories_target COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/target.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract_trajectories.yaml)
+set_tests_properties(problem/lindblad/trajectories_target PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 120 LABELS restart)
