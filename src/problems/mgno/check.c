@@ -116,7 +116,7 @@ static PetscErrorCode CheckNetwork(TesProblem problem)
     else if (m->train.batch > (PetscInt64)m->data.train * m->frames) PetscCall(TesDeckComplain(problem, "train.batch", "is more than the %" PetscInt64_FMT " training samples", (PetscInt64)m->data.train * m->frames));
     if (m->train.optimizer.kind == TES_OPTIMIZER_LBFGS) PetscCall(TesDeckComplain(problem, "train.optimizer.kind", "must be adam or sgd: lbfgs needs the whole sum in every step"));
     if (m->train.loss >= MGNO_ENERGY && !MgnoHasEnergy(m))
-      PetscCall(TesDeckComplain(problem, "train.loss", "needs an equation whose operator the input determines: data.family darcy_... or poisson, grid.layout cell or vertex, one channel in and out"));
+      PetscCall(TesDeckComplain(problem, "train.loss", "needs an equation whose operator the input determines: data.family darcy_... or poisson, grid.layout cell or vertex, all inputs of the data in model.in_channels"));
     if (m->train.select == 1 && m->data.validation < 1 && TesDeckHas(TesProblemDeck(problem), "train.select")) PetscCall(TesDeckComplain(problem, "train.select", "needs data.validation of at least 1"));
   } else if (!m->model.weights) {
     PetscCall(TesDeckComplain(problem, "model.weights", "must name the result.h5 of a training run when `train` is not among the actions"));

@@ -133,7 +133,7 @@ static void Describe(const Mgno *m, const MgnoRows *rows, int which, TesStateIte
 {
   static const char *const names[] = {"x", "y", "residual", "its"};
 
-  PetscMemzero(item, sizeof(*item));
+  memset(item, 0, sizeof(*item));
   item->name        = names[which];
   item->type        = which < 2 ? m->store : TES_F64;
   item->shape[0]    = rows->n;

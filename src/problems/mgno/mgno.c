@@ -133,7 +133,7 @@ static const TesFigure figures[] = {
   {.name = "input", .sort = TES_FIGURE_IMAGE, .title = "input of sample 0", .file = "result", .y = {"fields/input"}, .x_label = "x", .y_label = "y"},
   {.name = "truth", .sort = TES_FIGURE_IMAGE, .title = "solution of sample 0", .file = "result", .y = {"fields/truth"}, .x_label = "x", .y_label = "y"},
   {.name = "residuals", .sort = TES_FIGURE_POINTS, .title = "relative residual of every solve", .file = "result", .x = "data/sample", .y = {"data/residual"}, .x_label = "sample", .y_label = "relative residual", .log_y = PETSC_TRUE},
-  {.name = "training", .sort = TES_FIGURE_LINES, .title = "relative L2 error", .file = "result", .x = "train/epoch", .y = {"train/l2", "train/validation_l2", "train/validation_h1"},
+  {.name = "training", .sort = TES_FIGURE_LINES, .title = "relative errors", .file = "result", .x = "train/epoch", .y = {"train/l2", "train/validation_l2", "train/validation_h1"},
    .legend = {"training L2", "validation L2", "validation H1"}, .x_label = "epoch", .y_label = "mean relative error", .log_y = PETSC_TRUE},
   {.name = "learning_rate", .sort = TES_FIGURE_LINES, .title = "learning rate", .file = "result", .x = "train/epoch", .y = {"train/learning_rate"}, .x_label = "epoch", .y_label = "learning rate"},
   {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "errors of the test samples, ascending", .file = "result", .x = "test/number", .y = {"test/l2_sorted"}, .x_label = "sample, in the order of errors", .y_label = "relative L2 error",
@@ -142,7 +142,7 @@ static const TesFigure figures[] = {
   {.name = "worst_truth", .sort = TES_FIGURE_IMAGE, .title = "its truth", .file = "result", .y = {"fields/worst_truth"}, .x_label = "x", .y_label = "y"},
   {.name = "worst_prediction", .sort = TES_FIGURE_IMAGE, .title = "its prediction", .file = "result", .y = {"fields/worst_prediction"}, .x_label = "x", .y_label = "y"},
   {.name = "worst_error", .sort = TES_FIGURE_IMAGE, .title = "prediction minus truth", .file = "result", .y = {"fields/worst_error"}, .x_label = "x", .y_label = "y"},
-  {.name = "solve", .sort = TES_FIGURE_POINTS, .title = "iterations to solve.rtol", .file = "result", .x = "solve/sample", .y = {"solve/*"}, .x_label = "test sample", .y_label = "iterations"},
+  {.name = "solve", .sort = TES_FIGURE_POINTS, .title = "iterations to solve.rtol", .file = "result", .x = "solved/sample", .y = {"solve/*"}, .x_label = "test sample", .y_label = "iterations"},
   {.name = "rollout", .sort = TES_FIGURE_LINES, .title = "relative L2 error of a rollout", .file = "result", .x = "rollout/time", .y = {"rollout/l2"}, .x_label = "time", .y_label = "relative L2 error"},
   {.name = NULL},
 };

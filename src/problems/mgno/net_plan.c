@@ -5,6 +5,7 @@
      cell       4 taps, padding 1, n = 2 n_c;   vertex  3 taps, padding 1, n = 2 n_c - 1;   interior  3 taps, padding 0, n = 2 n_c + 1   (R, Pi and P alike)
    Tensors per layer, C_f channels in, C out: S C_f -> C and A C -> C_f per smoothing step (level 0 begins with an S that has no A), R C_f -> C_f, Pi C -> C, P C -> C per pair
    of levels, with `restrict_residual` one more A per pair; gamma and beta per level but the coarsest; skip B, b; the head H. */
+#include <stdio.h>
 #include <string.h>
 #include "net.h"
 
@@ -65,9 +66,9 @@ static PetscInt Add(MgnoPlan *plan, PetscInt layer, PetscInt level, const char r
   MgnoTensor *t = &plan->tensor[plan->n_tensors];
 
   memset(t, 0, sizeof *t);
-  if (layer < 0) PetscSNPrintf(t->name, sizeof(t->name), "%s", role);
-  else if (level < 0) PetscSNPrintf(t->name, sizeof(t->name), "layer%d/%s", (int)layer, role);
-  else PetscSNPrintf(t->name, sizeof(t->name), "layer%d/level%d/%s", (int)layer, (int)level, role);
+  if (layer < 0) snprintf(t->name, sizeof(t->name), "%s", role);
+  else if (level < 0) snprintf(t->name, sizeof(t->name), "layer%d/%s", (int)layer, role);
+  else snprintf(t->name, sizeof(t->name), "layer%d/level%d/%s", (int)layer, (int)level, role);
   t->transposed = transposed;
   t->vector     = strstr(role, "_bias") || !strcmp(role, "gamma") || !strcmp(role, "beta") || !strcmp(role, "b");
   t->co         = co;
@@ -92,9 +93,9 @@ static void TieLevel(MgnoPlan *plan, PetscInt layer, PetscInt level, PetscInt us
   plan->tensor[A].symmetric                 = 1;
   plan->own_A[layer * s->levels + level]    = A;
   for (PetscInt i = 0; i < pre; i++, used[0]++) {
-    char role[16];
+    char role[40];
 
-    PetscSNPrintf(role, sizeof(role), "S%d", (int)i + 1);
+    snprintf(role, sizeof(role), "S%d", (int)i + 1);
     plan->S[0][used[0]]  = last && i > 0 ? plan->S[0][first] : Add(plan, layer, level, role, 0, C, C, k, -1, 0);
     plan->A[0][used[0]]  = level == 0 && i == 0 ? -1 : A;
     plan->Sb[0][used[0]] = plan->Ab[0][used[0]] = -1;
@@ -114,21 +115,21 @@ static void AddSmoother(MgnoPlan *plan, PetscInt layer, PetscInt level, PetscInt
   const PetscInt     k[3]   = {3, 3, 3}, taps = s->dim == 3 ? 27 : 9;
   const char        *prime  = after ? "post_" : "";
   const PetscBool    with_a = level > 0 || i > 0 || after ? PETSC_TRUE : PETSC_FALSE;
-  char               role[16];
+  char               role[40];
 
   plan->A[after][at] = plan->Ab[after][at] = plan->Sb[after][at] = -1;
   if (with_a) {
-    PetscSNPrintf(role, sizeof(role), "%sA%d", prime, (int)i + 1);
+    snprintf(role, sizeof(role), "%sA%d", prime, (int)i + 1);
     plan->A[after][at] = Add(plan, layer, level, role, 0, cf, s->channels, k, -1, 0);
     if (s->conv_bias) {
-      PetscSNPrintf(role, sizeof(role), "%sA%d_bias", prime, (int)i + 1);
+      snprintf(role, sizeof(role), "%sA%d_bias", prime, (int)i + 1);
       plan->Ab[after][at] = Add(plan, layer, level, role, 0, cf, 1, NULL, (PetscInt64)s->channels * taps, 0);
     }
   }
-  PetscSNPrintf(role, sizeof(role), "%sS%d", prime, (int)i + 1);
+  snprintf(role, sizeof(role), "%sS%d", prime, (int)i + 1);
   plan->S[after][at] = Add(plan, layer, level, role, 0, s->channels, cf, k, -1, 0);
   if (s->conv_bias) {
-    PetscSNPrintf(role, sizeof(role), "%sS%d_bias", prime, (int)i + 1);
+    snprintf(role, sizeof(role), "%sS%d_bias", prime, (int)i + 1);
     plan->Sb[after][at] = Add(plan, layer, level, role, 0, s->channels, 1, NULL, (PetscInt64)cf * taps, 0);
   }
 }

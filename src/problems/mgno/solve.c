@@ -234,7 +234,7 @@ PetscErrorCode MgnoSolveReport(TesProblem problem, TesReport report)
     PetscCall(TesReportSay(report, "  %-24s %6.1f iterations  %9.2e s  residual %.1e%s", method_names[k], (double)its, (double)seconds, (double)worst, failed ? "  FAILED" : ""));
     if (k == MG) mg = seconds;
   }
-  PetscCall(MgnoReportColumn(m, report, "solve/sample", n, NULL, "1", "test sample", 0));
+  PetscCall(MgnoReportColumn(m, report, "solved/sample", n, NULL, "1", "test sample", 0));
   for (int k = GUESS; k <= PRECONDITIONER; k++) {
     if (Solves(m, k) && mg > 0) PetscCall(TesReportSay(report, "  %s takes %.2f times the time of cg/mg without a network", method_names[k], (double)(m->solve_seconds[k] / (PetscReal)n / mg)));
   }

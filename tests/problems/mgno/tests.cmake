@@ -27,3 +27,6 @@ tes_mgno_figures(data_darcy data_darcy "data_residual_max <= 1e-10 and data_iter
 foreach(deck darcy_64 darcy_rough darcy_multiscale)
   tes_mgno_figures(${deck} ${deck} "data_residual_max <= 1e-10 and test_l2 > 0" ${TES_MGNO_SHORT})
 endforeach()
+
+add_test(NAME problem/mgno/invariants COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/mgno/invariants.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/tests/problems/mgno/contract.yaml)
+set_tests_properties(problem/mgno/invariants PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 3 TIMEOUT 300 LABELS parallel)
