@@ -19,8 +19,8 @@ set_tests_properties(problem/gp_pde/restart PROPERTIES ENVIRONMENT "${TES_TEST_E
 
 tes_add_test(problems/gp_pde/bases RANKS 1 2 3 LABELS problem CALLS gp_pde driver)
 tes_add_test(problems/gp_pde/solutions RANKS 1 2 4 LABELS problem CALLS gp_pde driver)
-tes_add_test(problems/gp_pde/memory RANKS 1 2 4 LABELS problem CALLS gp_pde driver)
-tes_add_test(problems/gp_pde/equations RANKS 1 3 LABELS problem CALLS gp_pde driver)
+tes_add_test(problems/gp_pde/memory RANKS 1 2 4 LABELS problem CALLS gp_pde driver TIMEOUT 240)
+tes_add_test(problems/gp_pde/equations RANKS 1 2 LABELS problem CALLS gp_pde driver TIMEOUT 300)
 tes_add_test(problems/gp_pde/reference RANKS 1 3 LABELS problem CALLS gp_pde driver)
 add_test(NAME problem/gp_pde/restart_reference COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/restart.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/input_decks/gp_pde/reference_allen_cahn_2d.yaml
                                                        --set reference.epochs=60 --set reference.epochs_per_step=4 --set "domain.points=[30, 26]" --set kernel.freq_scale=10)
