@@ -334,6 +334,32 @@ static PetscErrorCode SnapshotsAreWrittenCutBackAndPointedAt(void)
 }
 
 /* a kind that samples first has no rows until it is done; when it takes its sampling up again, those it gave are dropped */
+static PetscErrorCode SkippedRowsLeaveNoTrace(void)
+{
+  TesProvenance origin = {0};
+  TesSeries     s;
+  char          folder[PETSC_MAX_PATH_LEN];
+  PetscReal     x[2] = {0, 0};
+
+  PetscFunctionBegin;
+  PetscCall(TesTestFolder(folder, sizeof folder));
+  PetscCall(TesSeriesCreate(PETSC_COMM_WORLD, folder, PETSC_FALSE, &s));
+  for (PetscInt64 step = 1; step <= 4; step++) {
+    PetscCall(TesSeriesBeginRow(s, step, PETSC_FALSE));
+    if (step % 2) PetscCall(TesSeriesSkip(s));
+    else PetscCall(TesSeriesReal(s, "x", "1", (PetscReal)step));
+    PetscCall(TesSeriesEndRow(s, NULL));
+  }
+  PetscCall(TesSeriesWrite(s, &origin));
+  PetscCall(Barrier());
+  PetscCall(ReadColumn(folder, "/observables/x", 2, x));
+  TES_CHECK_NEAR(x[0], 2, 0);
+  TES_CHECK_NEAR(x[1], 4, 0);
+  PetscCall(Barrier());
+  PetscCall(TesSeriesDestroy(&s));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ASeriesBegunAfreshHoldsTheLaterRowsOnly(void)
 {
   TesProvenance origin = {0};
@@ -377,6 +403,7 @@ static PetscErrorCode ASeriesBegunAfreshHoldsTheLaterRowsOnly(void)
 }
 
 static const TesTest tests[] = {
+  TES_TEST(SkippedRowsLeaveNoTrace),
   TES_TEST(ASeriesBegunAfreshHoldsTheLaterRowsOnly),
   TES_TEST(FilesHoldWhatWasSaid),
   TES_TEST(ARestartGivesTheFileOfARunThatNeverStopped),
