@@ -88,7 +88,8 @@ PetscErrorCode TesTensorWrap(TesTape tape, TesType type, PetscInt n_axes, const 
 PetscErrorCode TesTensorVariable(TesTensor x);
 
 /*@
-  TesTensorData   - the values (float or double by type), [size], row-major, 64-byte aligned; borrowed. Write only to tensors that no node has used yet
+  TesTensorData   - the values (float or double by type), [size], row-major; 64-byte aligned unless wrapped or a parameter; borrowed. Write only to tensors that no node has
+                    used yet
   TesTensorGet    - copy to double values [size]
   TesTensorScalar - the value of a tensor of one entry
 

@@ -245,7 +245,7 @@ PetscErrorCode TesAllreduceSum(MPI_Comm comm, TesTensor x, TesTensor *y);
 PetscErrorCode TesReplicatedSum(MPI_Comm comm, TesTensor x, TesTensor *y);
 PetscErrorCode TesAllgatherRows(MPI_Comm comm, TesTensor x, TesTensor *y);
 
-/* Who gets which rows: for neighbour q, rows list[first[q]] .. list[first[q+1] - 1] of x are sent to rank[q], and n_receive[q] rows come from there. Lives until the tape's reset. */
+/* Who gets which rows; a rank is named once at most, and names those that name it. For neighbour q, rows list[first[q]] .. list[first[q+1] - 1] of x are sent to rank[q], and n_receive[q] rows come from there. Lives until the tape's reset. */
 typedef struct {
   MPI_Comm           comm;
   PetscInt           n;

@@ -17,10 +17,7 @@ target_compile_options(tes_flags INTERFACE -Wall -Wextra -Wshadow -Wstrict-proto
                        $<IF:$<BOOL:$<TARGET_PROPERTY:TES_CONTRACT>>,-ffp-contract=fast,-ffp-contract=off> $<$<BOOL:${TES_WERROR}>:-Werror>)
 target_link_libraries(tes_flags INTERFACE MPI::MPI_C PkgConfig::SLEPC PkgConfig::PETSC ${TES_HDF5} PkgConfig::YAML ${TES_FFTW_MPI} PkgConfig::FFTW
                       ${TES_BLAS} ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS} m)
-if(TES_FUZZ)
-  target_compile_options(tes_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
-  target_link_options(tes_flags INTERFACE -fsanitize=address,undefined)
-elseif(TES_SANITIZE)
+if(TES_SANITIZE)
   target_compile_options(tes_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   # A dlclose that does nothing: Open MPI's plug-ins stay mapped, so the leak report can name them and the suppressions apply. As a whole archive,
   # since the sanitizer's own library offers a dlclose as well.

@@ -26,7 +26,7 @@ static void Hold(TesTensor x)
 
 static void Release(const Sweep *s, TesTensor x)
 {
-  if (--x->holds == 0 && !s->create_graph && x->buffer) TensorGiveBack(x);
+  if (--x->holds == 0 && !s->create_graph && x->temporary) TensorGiveBack(x);
 }
 
 /* what the vjp made and nobody keeps */
@@ -46,7 +46,7 @@ static PetscErrorCode Accumulate(Sweep *s, TesTensor x, TesTensor share)
   if (!*at) {
     *at = share;
     Hold(share);
-  } else if (!s->create_graph && (*at)->holds == 1 && (*at)->buffer && (*at)->buffer->refs == 1 && *at != share) {
+  } else if (!s->create_graph && (*at)->temporary && (*at)->holds == 1 && (*at)->buffer && (*at)->buffer->refs == 1 && *at != share) {
     PetscCall(TensorAddInPlace(*at, share));
   } else {
     TesTensor sum;

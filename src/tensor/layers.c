@@ -1,4 +1,6 @@
 /* Layers: parameters declared once, applied on a tape. All are compositions of operations, so their gradients follow. */
+#include "tensor_impl.h"
+
 #include <tessera/tensor_layers.h>
 
 static PetscErrorCode Weight(TesParameters p, const char name[], PetscInt n_axes, const PetscInt shape[], PetscInt fan_in, PetscInt *id)
@@ -272,13 +274,15 @@ PetscErrorCode TesGRUApply(TesTape tape, const TesGRU *gru, TesTensor x, TesTens
   const PetscInt *n = TesTensorShape(x);
   PetscInt        b = n[0], t = n[1], w = gru->width;
   TesTensor       a, h, *rows;
+  void           *memory;
 
   PetscFunctionBegin;
   PetscCheck(TesTensorAxes(x) == 3 && t >= 1, PETSC_COMM_SELF, PETSC_ERR_ARG_SIZ, "%s: [b][t][in] with t >= 1 is wanted", gru->name);
   PetscCall(TesTapePush(tape, gru->name));
   PetscCall(TesLinearApply(tape, &gru->input, x, &a)); /* all times in one product */
   PetscCall(TesTensorZeros(tape, TesTensorType(x), TES_SHAPE(b, w), &h));
-  PetscCall(PetscMalloc1(t, &rows));
+  PetscCall(ArenaAlloc(tape, sizeof *rows * (size_t)t, &memory));
+  rows = memory;
   for (PetscInt i = 0; i < t; i++) {
     TesTensor ai;
 
@@ -288,7 +292,6 @@ PetscErrorCode TesGRUApply(TesTape tape, const TesGRU *gru, TesTensor x, TesTens
     PetscCall(TesReshape(h, TES_SHAPE(b, 1, w), &rows[i]));
   }
   PetscCall(TesConcat(t, rows, 1, y));
-  PetscCall(PetscFree(rows));
   PetscCall(TesTapePop(tape));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -159,6 +159,7 @@ static PetscErrorCode TensorNew(TesTape tape, TesType type, PetscInt n_axes, con
     t->size *= shape[a];
   }
   if (tape->collecting) {
+    t->temporary      = PETSC_TRUE;
     t->next_temporary = tape->temporaries;
     tape->temporaries = t;
   }

@@ -24,6 +24,7 @@ struct _p_TesTensor {
   PetscBool  needs;  /* gradients flow to it */
   PetscInt   id;     /* place among the tensors that need gradients; -1 */
   PetscInt   holds;  /* places of a backward sweep that keep it */
+  PetscBool  temporary; /* made inside a vjp of a sweep that records nothing: only such tensors are added to in place and given back */
   PetscBool  given_back;
   TesTensor  next_temporary;
 };

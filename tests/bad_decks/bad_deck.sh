@@ -4,7 +4,7 @@
 #   bad_deck.sh PROGRAM DECK COMMAND...        COMMAND: check, run
 #   bad_deck.sh PROGRAM DECK once              two ranks, one message
 #
-# Beside NAME.yaml stand NAME.expect (text that must appear on stderr, whole lines; paths as from this folder, WORK for
+# Beside NAME.yaml stand NAME.expect (text that must appear on stderr: whole lines, or a part of one where the rest will change; paths as from this folder, WORK for
 # that of the test, `(known: ...)` for lists of names, which grow), and where needed
 #   NAME.options   options of the command, one a line
 #   NAME.first     a deck that is run first, into the folder that NAME.yaml is then to go on in
@@ -20,11 +20,11 @@ options=()
 fail() { echo "FAILED: $*" >&2; for f in "$work"/*.err; do echo "--- $(basename "$f")" >&2; cat "$f" >&2; done; exit 1; }
 # folders, and names, sizes, times and sums of all files, that a run has written; the lock is the run's own and goes with it
 written() { [ ! -e "$work/out" ] || (cd "$work/out" && find . -type d | sort && find . -type f ! -name lock -printf '%p %s %T@\n' | sort && find . -type f ! -name lock -exec cksum {} + | sort); }
-expect() { # expect FILE: the lines of NAME.expect stand in it, together and whole
+expect() { # expect FILE: the text of NAME.expect stands in it, as one piece
     local said want
     sed -i -e "s|$work|WORK|g" -e 's/(known: [^)]*)/(known: ...)/' "$1"
     if [ -n "${TESSERA_WRITE_EXPECT:-}" ]; then cp "$1" "$name.expect"; return; fi
-    said=$'\n'$(<"$1")$'\n' want=$'\n'$(<"$name.expect")$'\n'
+    said=$(<"$1") want=$(<"$name.expect")
     [ -s "$name.expect" ] || fail "$name.expect is missing or empty"
     [[ $said == *"$want"* ]] || fail "$(basename "$1") lacks the expected text: $(diff "$name.expect" "$1")"
 }

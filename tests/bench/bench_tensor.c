@@ -316,6 +316,47 @@ static PetscErrorCode Gradients(TesType type, PetscReal rate)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+#define CHAIN 2000
+
+/* a chain of operations on 8 entries: what an operation costs beside its arithmetic */
+static PetscErrorCode Chain(Case *c)
+{
+  TesTensor y = c->a;
+
+  PetscFunctionBegin;
+  for (int i = 0; i < CHAIN; i++) PetscCall(TesAdd(y, c->b, &y));
+  c->c = y;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ChainGradient(Case *c)
+{
+  TesTensor y, g;
+
+  PetscFunctionBegin;
+  PetscCall(Chain(c));
+  PetscCall(TesSum(c->c, TES_ALL_AXES, PETSC_FALSE, &y));
+  PetscCall(TesGradients(y, NULL, 1, &c->a, PETSC_FALSE, &g));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Overhead(void)
+{
+  PetscReal forward, both;
+  Case      c;
+
+  PetscFunctionBegin;
+  PetscCall(Begin(&c, TES_F64, NULL));
+  PetscCall(Random(&c, TES_SHAPE(8), &c.a));
+  PetscCall(Random(&c, TES_SHAPE(8), &c.b));
+  PetscCall(Best(&c, Chain, &forward));
+  PetscCall(TesTensorVariable(c.a));
+  PetscCall(Best(&c, ChainGradient, &both));
+  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "\n- an operation on 8 entries: %.0f ns, recorded and with its adjoint %.0f ns\n", (double)(1e9 * forward / CHAIN), (double)(1e9 * both / CHAIN)));
+  PetscCall(End(&c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 int main(int argc, char **argv)
 {
   PetscReal rate[2];
@@ -334,5 +375,6 @@ int main(int argc, char **argv)
     PetscCall(Elementwise(type, PETSC_FALSE));
     PetscCall(Elementwise(type, PETSC_TRUE));
   }
+  PetscCall(Overhead());
   return PetscFinalize() ? 70 : 0;
 }

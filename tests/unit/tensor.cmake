@@ -1,7 +1,7 @@
 tes_add_test(unit/tensor_ops RANKS 1 LABELS unit CALLS tensor SOURCES unit/tensor_gates.c)
 tes_add_test(unit/tensor_indexed RANKS 1 LABELS unit CALLS tensor SOURCES unit/tensor_gates.c)
 tes_add_test(unit/tensor_tape RANKS 1 LABELS unit CALLS tensor)
-tes_add_test(unit/tensor_train RANKS 1 2 3 4 5 8 LABELS unit CALLS optim tensor)
+tes_add_test(unit/tensor_train RANKS 1 2 3 4 5 8 LABELS unit CALLS io optim tensor)
 tes_add_test(unit/tensor_collective RANKS 1 2 3 4 LABELS unit CALLS tensor)
 tes_add_test(unit/tensor_example RANKS 1 3 LABELS unit CALLS optim tensor)
 tes_add_test(unit/optim RANKS 1 LABELS unit CALLS optim tensor deck)

@@ -2,6 +2,7 @@
 #include "tensor_gates.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define APPLY(name, call) \
   static PetscErrorCode name(const TesTensor x[], TesTensor *y) \
@@ -313,6 +314,23 @@ static PetscErrorCode AttentionAndLossesPassTheGates(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* the operations above that have kernels of their own, in the instruction sets that this CPU would not choose (a set that it lacks falls back to what it has) */
+static PetscErrorCode OtherInstructionSetsPassTheGates(void)
+{
+  const char *const sets[] = {"baseline", "x86-64-v3"};
+
+  PetscFunctionBegin;
+  for (int i = 0; i < 2; i++) {
+    PetscCheck(!setenv("TES_ISA", sets[i], 1), PETSC_COMM_SELF, PETSC_ERR_SYS, "setenv");
+    PetscCall(ActivationsPassTheGates());
+    PetscCall(PairsPassTheGatesWithBroadcasting());
+    PetscCall(ReductionsPassTheGates());
+    PetscCall(AttentionAndLossesPassTheGates());
+  }
+  PetscCheck(!unsetenv("TES_ISA"), PETSC_COMM_SELF, PETSC_ERR_SYS, "unsetenv");
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static const TesTest tests[] = {
   TES_TEST(ActivationsPassTheGates),
   TES_TEST(PairsPassTheGatesWithBroadcasting),
@@ -322,6 +340,7 @@ static const TesTest tests[] = {
   TES_TEST(PadsExtendAsDocumented),
   TES_TEST(ProductsPassTheGates),
   TES_TEST(AttentionAndLossesPassTheGates),
+  TES_TEST(OtherInstructionSetsPassTheGates),
   TES_TESTS_END,
 };
 TES_TEST_MAIN(tests)

@@ -302,6 +302,43 @@ static PetscErrorCode OwnOperationsPlugIn(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* y = <c, x>: the adjoint is c itself, once kept by the operation; a sweep must not add into it nor give it away */
+static PetscErrorCode FixedRaw(const TesNodeView *node, TesTensor g, TesTensor gin[])
+{
+  PetscFunctionBegin;
+  (void)g;
+  gin[0] = node->saved[0];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static const TesOp fixed_op = {"fixed", NULL, FixedRaw};
+
+static PetscErrorCode KeptTensorsSurviveBeingAdjoints(void)
+{
+  TesTape   tape;
+  TesTensor x, c, y, z, s, g;
+  PetscReal v[3];
+
+  PetscFunctionBegin;
+  PetscCall(TesTapeCreate(NULL, NULL, &tape));
+  PetscCall(Vector(tape, TES_F64, 3, 1, 1, &x));
+  PetscCall(Vector(tape, TES_F64, 3, 10, 10, &c));
+  PetscCall(TesTensorVariable(x));
+  PetscCall(TesDot(x, x, &z));
+  PetscCall(TesTensorConstant(tape, TES_F64, 0, NULL, 140, &y));
+  PetscCall(TesTapeRecord(&fixed_op, 1, &x, 1, &c, NULL, 0, y)); /* the last one: it is visited first */
+  PetscCall(TesAdd(z, y, &s));
+  for (int again = 0; again < 3; again++) {
+    PetscCall(TesGradients(s, NULL, 1, &x, PETSC_FALSE, &g));
+    PetscCall(TesTensorGet(g, v));
+    for (int i = 0; i < 3; i++) TES_CHECK_NEAR(v[i], 12 * (1 + i), 0);
+    PetscCall(TesTensorGet(c, v));
+    for (int i = 0; i < 3; i++) TES_CHECK_NEAR(v[i], 10 * (1 + i), 0);
+  }
+  PetscCall(TesTapeDestroy(&tape));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- memory ---- */
 
 static PetscErrorCode SweepsGiveMemoryBackAndRewindForgets(void)
@@ -388,6 +425,55 @@ static PetscErrorCode RecomputedSegmentsGiveTheSameBitsWithLessMemory(void)
   TES_CHECK_AT_MOST((double)used[1] / (double)used[0], 0.6);
   PetscCall(PetscFree2(g[0], g[1]));
   PetscCall(TesParametersDestroy(&p));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* a chunk without rows goes through a network like any other, and its gradients are zero */
+static PetscErrorCode EmptyTensorsPassThrough(void)
+{
+  const PetscInt none[1] = {0};
+  TesTape        tape;
+  TesIndex       nothing;
+  TesTensor      x, w, b, k, y, s, g[3];
+  PetscReal      v[64], value;
+
+  PetscFunctionBegin;
+  PetscCall(TesIndexCreate(0, none, 4, &nothing));
+  PetscCall(TesTapeCreate(NULL, NULL, &tape));
+  PetscCall(TesTensorZeros(tape, TES_F64, TES_SHAPE(0, 4), &x));
+  PetscCall(TesTensorConstant(tape, TES_F64, TES_SHAPE(4, 4), 0.5, &w));
+  PetscCall(TesTensorConstant(tape, TES_F64, TES_SHAPE(4), 0.5, &b));
+  PetscCall(TesTensorConstant(tape, TES_F64, TES_SHAPE(3, 1, 4), 0.5, &k));
+  PetscCall(TesTensorVariable(w));
+  PetscCall(TesTensorVariable(b));
+  PetscCall(TesTensorVariable(k));
+  PetscCall(TesLinear(x, w, b, &y));
+  PetscCall(TesSoftmax(y, 1, &y));
+  PetscCall(TesAct(TES_ACT_GELU, y, &y));
+  PetscCall(TesReshape(y, TES_SHAPE(0, 4, 1), &y));
+  PetscCall(TesConvolve(&(TesConvSpec){.d = 1, .low = {1}, .high = {1}}, y, k, &y));
+  PetscCall(TesReshape(y, TES_SHAPE(0, 16), &y));
+  PetscCall(TesPermute(y, (const PetscInt[]){1, 0}, &y));
+  PetscCall(TesPad(y, 0, 1, 1, TES_PAD_ZERO, &y));
+  PetscCall(TesSum(y, TES_ALL_AXES, PETSC_FALSE, &s));
+  PetscCall(TesTensorScalar(s, &value));
+  TES_CHECK_NEAR(value, 0, 0);
+  PetscCall(TesGradients(s, NULL, 3, (TesTensor[]){w, b, k}, PETSC_FALSE, g));
+  for (int i = 0; i < 3; i++) {
+    PetscCall(TesTensorGet(g[i], v));
+    for (PetscInt64 j = 0; j < TesTensorSize(g[i]); j++) TES_CHECK_NEAR(v[j], 0, 0);
+  }
+  PetscCall(TesGather(w, nothing, &y));
+  TES_CHECK_INT(TesTensorSize(y), 0);
+  PetscCall(TesScatterAdd(y, nothing, &y));
+  TES_CHECK_INT(TesTensorShape(y)[0], 4);
+  PetscCall(TesMatMul(PETSC_FALSE, PETSC_FALSE, 1, x, w, &y));
+  TES_CHECK_INT(TesTensorShape(y)[0], 0);
+  PetscCall(TesMatMul(PETSC_TRUE, PETSC_FALSE, 1, x, x, &y)); /* an inner length of 0: zeros */
+  PetscCall(TesTensorGet(y, v));
+  for (int i = 0; i < 16; i++) TES_CHECK_NEAR(v[i], 0, 0);
+  PetscCall(TesTapeDestroy(&tape));
+  PetscCall(TesIndexDestroy(&nothing));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -533,8 +619,10 @@ static const TesTest tests[] = {
   TES_TEST(ThirdDerivativesByThreeSweeps),
   TES_TEST(GradientOfForcesMatchesTheDifferenceOracle),
   TES_TEST(OwnOperationsPlugIn),
+  TES_TEST(KeptTensorsSurviveBeingAdjoints),
   TES_TEST(SweepsGiveMemoryBackAndRewindForgets),
   TES_TEST(RecomputedSegmentsGiveTheSameBitsWithLessMemory),
+  TES_TEST(EmptyTensorsPassThrough),
   TES_TEST(FastFunctionsAreAccurate),
   TES_TEST(FastFunctionsKeepExtremesAndSmallNumbers),
   TES_TEST(BitsDoNotDependOnThePlaceInAnArray),

@@ -1,6 +1,7 @@
 /* Sums over chunks and ranks: exact, the same bits for every distribution, and a training that does not depend on the rank count. */
 #include <math.h>
 #include <string.h>
+#include <tessera/io.h>
 #include <tessera/optim.h>
 #include <tessera/random.h>
 #include <tessera/tensor_layers.h>
@@ -347,6 +348,49 @@ static PetscErrorCode RestartOnAnotherRankCountGoesOnWithTheSameBits(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* ---- and through a real checkpoint file, written by all ranks ---- */
+
+static PetscErrorCode TrainingState(void *ctx, TesState state)
+{
+  Training *t = ctx;
+
+  PetscFunctionBegin;
+  PetscCall(TesParametersState(t->p, state));
+  PetscCall(TesOptimizerState(t->optimizer, state));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CheckpointFilesHoldATraining(void)
+{
+  const TesProvenance origin = {.kind = "training", .deck = "problem: training\n"};
+  TesCheckpoints      files;
+  Training            whole, part, rest;
+  PetscBool           found;
+  const char         *said;
+  char                folder[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(TesTestFolder(folder, sizeof folder));
+  PetscCall(TesCheckpointsCreate(PETSC_COMM_WORLD, folder, 2, &files));
+  PetscCall(TrainingCreate(PETSC_COMM_SELF, TES_REDUCE_EXACT, TES_F32, &whole));
+  PetscCall(TrainingCreate(PETSC_COMM_WORLD, TES_REDUCE_EXACT, TES_F32, &part));
+  PetscCall(TrainingCreate(PETSC_COMM_WORLD, TES_REDUCE_EXACT, TES_F32, &rest));
+  PetscCall(TrainingSteps(&whole, 9));
+  PetscCall(TrainingSteps(&part, 4));
+  PetscCall(TesCheckpointsSave(files, 4, TrainingState, &part, &origin, NULL, NULL));
+  PetscCall(TesCheckpointsOpen(files, &found, &said));
+  TES_CHECK(found);
+  PetscCall(TesCheckpointsRestore(files, TrainingState, &rest));
+  PetscCall(TesCheckpointsClose(files));
+  PetscCall(TrainingSteps(&rest, 5));
+  PetscCall(SameParameters(&whole, &rest, 0));
+  PetscCall(TesCheckpointsDestroy(&files));
+  PetscCall(TrainingDestroy(&whole));
+  PetscCall(TrainingDestroy(&part));
+  PetscCall(TrainingDestroy(&rest));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- failures on one rank reach all ---- */
 
 static PetscErrorCode BrokenLoss(TesTape tape, PetscInt64 chunk, TesTensor *loss, PetscReal metrics[], void *ctx)
@@ -402,6 +446,7 @@ static const TesTest tests[] = {
   TES_TEST(TrainingHasTheSameBitsOnAnyNumberOfRanks),
   TES_TEST(EvaluationWithoutGradientGivesTheSameLoss),
   TES_TEST(RestartOnAnotherRankCountGoesOnWithTheSameBits),
+  TES_TEST(CheckpointFilesHoldATraining),
   TES_TEST(FailureOfOneChunkIsKnownToAll),
   TES_TEST(ShufflesArePermutationsOfTheEpoch),
   TES_TESTS_END,

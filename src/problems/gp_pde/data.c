@@ -9,6 +9,13 @@
 
 #define CANCELLED 1e-14 /* a source below this fraction of its terms on the same line is rounding: the derivatives of u carry some 10 eps each */
 
+/* In 2-D a product has as many rows as a unit: more of them where there are enough for eight units, so that small grids can still be split. */
+PetscInt64 GpUnit(PetscInt dim, PetscInt64 n)
+{
+  if (dim == 1) return GP_UNIT_MOST;
+  return dim == 2 ? PetscMax(GP_UNIT_LEAST, PetscMin(GP_UNIT_MOST, n / 8)) : GP_UNIT_LEAST;
+}
+
 PetscErrorCode GpPointSetCreate(MPI_Comm comm, PetscInt dim, const PetscInt64 n[], PetscReal *const x[], GpPointSet *set)
 {
   PetscFunctionBegin;
@@ -21,7 +28,7 @@ PetscErrorCode GpPointSetCreate(MPI_Comm comm, PetscInt dim, const PetscInt64 n[
     PetscCall(PetscArraycpy(set->x[d], x[d], (size_t)n[d]));
     if (d < dim - 1) set->n_local *= n[d];
   }
-  PetscCall(TesPartitionCreate(comm, n[dim - 1], dim == 1 ? GP_UNIT_1D : GP_UNIT, &set->part));
+  PetscCall(TesPartitionCreate(comm, n[dim - 1], GpUnit(dim, n[dim - 1]), &set->part));
   set->n_local *= set->part.n_local;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -384,6 +391,7 @@ PetscErrorCode GpDataDestroy(GpPde *gp)
 {
   PetscFunctionBegin;
   for (PetscInt d = 0; d < GP_DIM; d++) {
+    PetscCall(PetscFree(gp->first_data[d].y));
     PetscCall(PetscFree(gp->weight[d]));
     for (PetscInt side = 0; side < 2; side++) {
       PetscCall(PetscFree(gp->face[d][side]));

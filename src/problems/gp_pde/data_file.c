@@ -91,6 +91,23 @@ static PetscErrorCode CheckDataset(TesProblem problem, hid_t file, const char ke
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A file that is no HDF5 file, or a damaged one, is the deck's mistake. *file is negative then. */
+static PetscErrorCode OpenToCheck(TesProblem problem, GpPde *gp, const char key[], const char path[], hid_t *file, PetscBool *ready)
+{
+  PetscErrorCode ierr = TesH5OpenRead(gp->comm, path, file);
+
+  PetscFunctionBegin;
+  if (ierr == TES_ERR_WORLD) {
+    *ready = PETSC_FALSE;
+    *file  = -1;
+    PetscCall(TesDeckComplain(problem, key, ": %s", TesErrorMessage()));
+    TesErrorForget();
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(ierr);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode GpFileCheck(TesProblem problem, GpPde *gp, PetscBool *ready)
 {
   PetscInt64 shape[TES_MAX_AXES];
@@ -100,21 +117,23 @@ PetscErrorCode GpFileCheck(TesProblem problem, GpPde *gp, PetscBool *ready)
 
   PetscFunctionBegin;
   if (gp_data_kinds[gp->source.from].source == GpFileSource && gp->source.file) {
-    PetscCall(TesH5OpenRead(gp->comm, gp->source.file, &file));
+    PetscCall(OpenToCheck(problem, gp, "source.file", gp->source.file, &file, ready));
     for (PetscInt d = 0; d < gp->dim; d++) shape[d] = gp->n[gp->dim - 1 - d];
-    PetscCall(CheckDataset(problem, file, "source.dataset", gp->source.dataset, (int)gp->dim, shape, ready));
-    PetscCall(TesH5Close(&file));
+    if (file >= 0) {
+      PetscCall(CheckDataset(problem, file, "source.dataset", gp->source.dataset, (int)gp->dim, shape, ready));
+      PetscCall(TesH5Close(&file));
+    }
   }
   if (gp_data_kinds[gp->boundary.from].face == GpFileFace && gp->boundary.file) {
-    PetscCall(TesH5OpenRead(gp->comm, gp->boundary.file, &file));
-    for (PetscInt d = 0; d < gp->dim; d++) {
+    PetscCall(OpenToCheck(problem, gp, "boundary.file", gp->boundary.file, &file, ready));
+    for (PetscInt d = 0; d < gp->dim && file >= 0; d++) {
       for (PetscInt k = 0; k < gp->n_trace[d]; k++) {
         PetscCall(PetscSNPrintf(name, sizeof(name), "%s/%s", gp->boundary.group, gp->trace[d][k].name));
         FaceShape(gp, d, &n_axes, shape);
         PetscCall(CheckDataset(problem, file, "boundary.group", name, n_axes, shape, ready));
       }
     }
-    PetscCall(TesH5Close(&file));
+    if (file >= 0) PetscCall(TesH5Close(&file));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -40,7 +40,7 @@ PetscErrorCode GpRefineEstimate(TesProblem problem, GpPde *gp, TesEstimate *esti
   }
   for (PetscInt d = 0; d < gp->dim && gp->dim > 1; d++) faces += 4 * points / (PetscReal)gp->n[d];
   plane = points / (PetscReal)gp->n[gp->dim - 1];
-  PetscCall(TesPartitionCreateFor(0, estimate->ranks, gp->n[gp->dim - 1], gp->dim == 1 ? GP_UNIT_1D : GP_UNIT, &part));
+  PetscCall(TesPartitionCreateFor(0, estimate->ranks, gp->n[gp->dim - 1], GpUnit(gp->dim, gp->n[gp->dim - 1]), &part));
   rows                     = (PetscReal)part.n_local;
   most                     = (GRID_ARRAYS + RemainderArrays(gp)) * rows * plane;
   estimate->usable_ranks   = (int)PetscMin((PetscReal)estimate->ranks, (PetscReal)part.n_units);

@@ -13,8 +13,8 @@
 
 #define GP_DIM          TES_MAX_DIM
 #define GP_BACKGROUNDS  6     /* polynomial degrees that the loop tries: below 2, 4, 8, 12, 20, 32 */
-#define GP_UNIT         8     /* rows of the slowest dimension per unit, in 2-D and 3-D */
-#define GP_UNIT_1D      32    /* points per unit in 1-D */
+#define GP_UNIT_LEAST   8     /* rows of the slowest dimension per unit, in 2-D and 3-D: half of DGEMM's rate in 3-D */
+#define GP_UNIT_MOST    32    /* the same in 2-D, and points per unit in 1-D */
 #define GP_NO_BOUND     1e300 /* bound of an attempt that did not converge: finite, so that a state holding it is sound */
 #define GP_SHOWN_BOUND  1e6   /* what is shown of larger ones, so that pictures keep their scale */
 
@@ -121,6 +121,7 @@ typedef struct {
   PetscInt64   n_local; /* points of this rank */
 } GpPointSet;
 
+PetscInt64     GpUnit(PetscInt dim, PetscInt64 n); /* rows of the slowest dimension of n per unit: from the sizes alone */
 PetscErrorCode GpPointSetCreate(MPI_Comm comm, PetscInt dim, const PetscInt64 n[], PetscReal *const x[], GpPointSet *set);
 PetscErrorCode GpPointSetDestroy(GpPointSet *set);
 void           GpPointSetPoints(const GpPointSet *set, GpPoints *points);
@@ -458,6 +459,10 @@ struct _GpPde {
   PetscReal        *face[GP_DIM][2];        /* trace data on the nodes of each face, on every rank */
   PetscReal        *face_middle[GP_DIM][2]; /* between them; NULL if not known there */
   PetscReal         face_max;
+  struct {                                  /* data of pass 1 for the identification, the same for all extensions */
+    PetscInt   n_columns;
+    PetscReal *y, noise;
+  } first_data[GP_DIM];
 
   PetscInt             route;    /* GpRouteNumber; state */
   struct _GpTraining  *training; /* reference.c */

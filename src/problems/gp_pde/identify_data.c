@@ -47,6 +47,13 @@ static PetscErrorCode AddSingularVectors(Vectors *set, PetscInt rows, const Pets
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* In 2-D there are about as many lines as a line is long, and a tree of short blocks would cost more than the QR itself: four units, of the size of the dense factors of a dimension.
+   In 3-D units have the lines of some rows of the grid, more than a line is long. All from the sizes alone. */
+static PetscInt64 LinesUnit(PetscInt64 lines)
+{
+  return PetscMax((lines + 3) / 4, 1);
+}
+
 /* Lines along a local dimension: [slow][mid][x] is already right for x; for y of three dimensions swap the two local axes. */
 static PetscErrorCode LinesLocal(GpPde *gp, PetscInt d, const PetscReal *f, TesPartition *part, PetscReal **lines)
 {
@@ -54,6 +61,12 @@ static PetscErrorCode LinesLocal(GpPde *gp, PetscInt d, const PetscReal *f, TesP
   const PetscInt64  rows = grid->part.n_local, other = d == 0 ? (gp->dim == 3 ? grid->n[1] : 1) : grid->n[0];
 
   PetscFunctionBegin;
+  if (gp->dim == 2) { /* d = 0: the rows are the lines */
+    PetscCall(TesPartitionCreate(gp->comm, grid->part.n, LinesUnit(grid->part.n), part));
+    PetscCall(PetscMalloc1((size_t)(part->n_local * grid->n[0]), lines));
+    PetscCall(TesRedistribute(gp->comm, &grid->part, part, grid->n[0], f, *lines));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(TesPartitionCreate(gp->comm, grid->part.n * other, grid->part.unit * other, part));
   PetscCall(PetscMalloc1((size_t)grid->n_local, lines));
   if (d == 0) PetscCall(PetscArraycpy(*lines, f, (size_t)grid->n_local));
@@ -65,7 +78,6 @@ static PetscErrorCode LinesLocal(GpPde *gp, PetscInt d, const PetscReal *f, TesP
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Units of the transposed array are chosen from the sizes alone: as many rows as a line is long, so that each block of the tree is square or tall. */
 static PetscErrorCode LinesDistributed(GpPde *gp, const PetscReal *f, TesPartition *part, PetscReal **lines)
 {
   const PetscInt   d     = gp->dim - 1;
@@ -73,7 +85,7 @@ static PetscErrorCode LinesDistributed(GpPde *gp, const PetscReal *f, TesPartiti
 
   PetscFunctionBegin;
   for (PetscInt j = 0; j < d; j++) other *= gp->n[j];
-  PetscCall(TesPartitionCreate(gp->comm, other, d == 1 ? GP_UNIT : gp->n[0] * GP_UNIT, part));
+  PetscCall(TesPartitionCreate(gp->comm, other, d == 1 ? LinesUnit(other) : gp->n[0] * GP_UNIT_LEAST, part));
   PetscCall(PetscMalloc1((size_t)(part->n_local * gp->n[d]), lines));
   PetscCall(TesTranspose(gp->comm, &gp->grid.part, part, 1, f, *lines));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -162,7 +174,7 @@ static PetscErrorCode AddTraces(GpPde *gp, PetscInt d, Vectors *set)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y, PetscReal *noise)
+static PetscErrorCode MakeData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y, PetscReal *noise)
 {
   const PetscReal *f   = gp->pass == 2 || gp->coefficient ? gp->known : gp->f;
   Vectors          set = {.n = (PetscInt)gp->n[d], .capacity = MAX_SOURCE_VECTORS + MAX_FACE_VECTORS};
@@ -182,5 +194,26 @@ PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscR
   *n_columns = square > 0 ? set.count : 0;
   *noise     = square > 0 ? *noise / square : 0;
   PetscCall(PetscFree(set.v));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode GpIdentifyData(GpPde *gp, PetscInt d, PetscInt *n_columns, PetscReal **y, PetscReal *noise)
+{
+  size_t size;
+
+  PetscFunctionBegin;
+  if (gp->pass == 2) {
+    PetscCall(MakeData(gp, d, n_columns, y, noise));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (!gp->first_data[d].y) {
+    PetscCall(MakeData(gp, d, &gp->first_data[d].n_columns, &gp->first_data[d].y, &gp->first_data[d].noise));
+    if (!gp->first_data[d].y) PetscCall(PetscMalloc1(1, &gp->first_data[d].y)); /* no data at all: known as well */
+  }
+  *n_columns = gp->first_data[d].n_columns;
+  *noise     = gp->first_data[d].noise;
+  size       = (size_t)*n_columns * (size_t)gp->n[d];
+  PetscCall(PetscMalloc1(size, y));
+  PetscCall(PetscArraycpy(*y, gp->first_data[d].y, size));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

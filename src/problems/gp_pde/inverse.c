@@ -449,7 +449,7 @@ static PetscErrorCode InverseEstimate(TesProblem problem, GpPde *gp, TesEstimate
     core *= PetscMin((PetscReal)gp->n[d], gp->dim == 1 ? 400 : 45);
     points *= (PetscReal)gp->n[d];
   }
-  PetscCall(TesPartitionCreateFor(0, estimate->ranks, gp->n[gp->dim - 1], gp->dim == 1 ? GP_UNIT_1D : GP_UNIT, &part));
+  PetscCall(TesPartitionCreateFor(0, estimate->ranks, gp->n[gp->dim - 1], GpUnit(gp->dim, gp->n[gp->dim - 1]), &part));
   estimate->bytes_per_rank += 8 * (core * points / (PetscReal)gp->n[gp->dim - 1] * (PetscReal)part.n_local + 12 * core * core);
   estimate->steps = gp->dim + 1 + 9;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -455,7 +455,7 @@ static PetscErrorCode TrainingEstimate(TesProblem problem, GpPde *gp, TesEstimat
     dense += 3 * (PetscReal)gp->n[d] * (PetscReal)gp->n[d];
   }
   for (PetscInt d = 0; d < gp->dim; d++) dense = PetscMax(dense, 6 * (PetscReal)gp->n[d] * (PetscReal)gp->n[d]);
-  PetscCall(TesPartitionCreateFor(0, estimate->ranks, gp->n[gp->dim - 1], gp->dim == 1 ? gp->n[0] : GP_UNIT, &part));
+  PetscCall(TesPartitionCreateFor(0, estimate->ranks, gp->n[gp->dim - 1], gp->dim == 1 ? gp->n[0] : GpUnit(gp->dim, gp->n[gp->dim - 1]), &part));
   rows                     = points / (PetscReal)gp->n[gp->dim - 1] * (PetscReal)part.n_local;
   estimate->usable_ranks   = (int)PetscMin((PetscReal)estimate->ranks, (PetscReal)part.n_units);
   estimate->bytes_per_rank = 8 * (22 * rows + dense);

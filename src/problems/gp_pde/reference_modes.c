@@ -16,7 +16,7 @@ PetscErrorCode GpSlabCreate(MPI_Comm comm, PetscInt dim, const PetscInt64 n[], G
   slab->row  = 1;
   for (PetscInt d = 0; d < GP_DIM; d++) slab->n[d] = d < dim ? n[d] : 1;
   for (PetscInt d = 0; d < dim - 1; d++) slab->row *= n[d];
-  PetscCall(TesPartitionCreate(slab->comm, n[dim - 1], dim == 1 ? n[0] : GP_UNIT, &slab->part));
+  PetscCall(TesPartitionCreate(slab->comm, n[dim - 1], dim == 1 ? n[0] : GpUnit(dim, n[dim - 1]), &slab->part));
   PetscCall(TesPartitionCreate(slab->comm, slab->row, ACROSS_UNIT, &slab->across));
   slab->n_local = slab->row * slab->part.n_local;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -45,7 +45,7 @@ PetscErrorCode GpSlabApply(const GpSlab *from, const GpSlab *to, PetscInt d, con
     PetscCall(TesTranspose(from->comm, &from->across, &to->part, 1, done, out));
     PetscCall(PetscFree2(lines, done));
   } else if (from->dim == 1) PetscCall(ApplyLines(1, 1, n, rows, m, in, out));
-  else if (d == 0) PetscCall(ApplyLines(from->n_local / n, GP_UNIT * (from->row / n), n, rows, m, in, out));
+  else if (d == 0) PetscCall(ApplyLines(from->n_local / n, from->part.unit * (from->row / n), n, rows, m, in, out));
   else
     for (PetscInt64 k = 0; k < from->part.n_local; k++)
       PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, (PetscInt)rows, (PetscInt)from->n[0], (PetscInt)n, 1, m, in + k * from->row, 0, out + k * rows * from->n[0]));

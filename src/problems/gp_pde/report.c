@@ -59,7 +59,7 @@ static PetscErrorCode BestValues(GpPde *gp, const GpPointSet *set, PetscReal *u)
 PetscErrorCode GpReportFields(GpPde *gp, TesReport report, PetscErrorCode (*values)(GpPde *gp, const GpPointSet *set, PetscReal *u))
 {
   const PetscInt test = GpTestPoints(gp);
-  TesGridSpec    spec = {.dim = gp->dim, .unit = gp->dim == 1 ? GP_UNIT_1D : GP_UNIT};
+  TesGridSpec    spec = {.dim = gp->dim, .unit = GpUnit(gp->dim, test)};
   GpPointSet     set;
   PetscReal     *x[GP_DIM] = {NULL}, *u, *e, size, error, largest;
   PetscInt64     n[GP_DIM];

@@ -69,7 +69,17 @@ PetscErrorCode LbDensitySetUp(TesProblem problem, Lindblad *c)
   d->world = c->world;
   PetscCallMPI(MPI_Comm_rank(d->world, &rank));
   PetscCallMPI(MPI_Comm_size(d->world, &size));
-  d->ranks = LbLiouvilleRanks(&c->model, size);
+  { /* vectors are shared memory: the ranks of the first node work */
+    MPI_Comm node;
+    int      here;
+
+    PetscCallMPI(MPI_Comm_split_type(d->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
+    PetscCallMPI(MPI_Comm_size(node, &here));
+    PetscCallMPI(MPI_Comm_free(&node));
+    PetscCallMPI(MPI_Bcast(&here, 1, MPI_INT, 0, d->world));
+    d->ranks = LbLiouvilleRanks(&c->model, PetscMin(size, here));
+    if (here < size) PetscCall(LbSay(problem, c, "the density solver works on one node: %d of %d ranks share its memory", here, size));
+  }
   PetscCallMPI(MPI_Comm_split(d->world, rank < d->ranks ? 0 : MPI_UNDEFINED, rank, &d->comm));
   PetscCall(PetscCalloc1(2 * c->observables.n + 8, &d->values));
   if (d->ranks < size) PetscCall(LbSay(problem, c, "%d of %d ranks work on the density matrix, the others idle", d->ranks, size));

@@ -236,7 +236,6 @@ static PetscErrorCode Check(TesProblem problem)
   PetscBool good;
 
   PetscFunctionBegin;
-  c->world = TesProblemComm(problem);
   PetscCall(LbContextCheck(problem, c, &good));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -255,6 +254,7 @@ static PetscErrorCode SetUp(TesProblem problem)
   Lindblad *c = TesProblemCtx(problem);
 
   PetscFunctionBegin;
+  c->world = TesProblemComm(problem); /* the driver has left out ranks that would idle */
   PetscCall(c->how->setup(problem, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -145,7 +145,8 @@ static PetscErrorCode SpaceCreate(MPI_Comm comm, const LbModel *model, LbSpace *
   PetscCallMPI(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
   PetscCallMPI(MPI_Comm_size(node, &here));
   PetscCallMPI(MPI_Comm_free(&node));
-  PetscCheck(here == space->size, comm, PETSC_ERR_PLIB, "a density matrix on %d ranks of which %d share memory", space->size, here);
+  PetscCheck(here == space->size, comm, TES_ERR_WORLD, "the density solver needs ranks that share memory, but of the first %d ranks only %d are on one node: place neighbouring ranks together (mpirun --map-by core)", space->size,
+             here);
   space->pauli     = model->qubits;
   space->n         = model->n;
   space->n_entries = model->n * model->n;

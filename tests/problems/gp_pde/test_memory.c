@@ -58,7 +58,7 @@ static PetscErrorCode TwoDimensionsNonlinear(void)
 static PetscErrorCode ThreeDimensions(void)
 {
   PetscFunctionBegin;
-  PetscCall(Compare("problem: gp_pde\ndomain: {points: [96, 96, 96]}\nequation: {kind: poisson}\nrefine: {enable: false}\nmanufactured: {name: bumps}\n", 1e6, 4));
+  PetscCall(Compare("problem: gp_pde\ndomain: {points: [64, 64, 64]}\nequation: {kind: poisson}\nrefine: {enable: false}\nmanufactured: {name: bumps}\n", 1e6, 4));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

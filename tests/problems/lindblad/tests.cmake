@@ -22,6 +22,12 @@ tes_add_test(problems/lindblad/density RANKS 1 2 4 LABELS problem TIMEOUT 300 CA
 tes_add_test(problems/lindblad/physics RANKS 1 2 LABELS problem TIMEOUT 300 CALLS lindblad driver)
 # Quantum trajectories: means against the same tables within four standard errors (fixed seed): name, ranks, deck, table, observables, options of the run.
 tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)
+
+# tasks and decks from outside
+foreach(case sweep mollow restart short spectrum initial)
+  add_test(NAME problem/lindblad/decks_${case} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/decks.sh ${case} $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR})
+  set_tests_properties(problem/lindblad/decks_${case} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 300 LABELS problem)
+endforeach()
 function(tes_lindblad_sample name ranks deck table observables)
   add_test(NAME problem/lindblad/${name} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/sample.sh ${ranks} $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/input_decks/lindblad/${deck}.yaml
                                                  ${PROJECT_SOURCE_DIR}/tests/reference/lindblad/${table}.csv ${observables} ${ARGN})

@@ -1,0 +1,121 @@
+/* lindblad: one application of the Liouvillian, evolution and steady states, in seconds of this process' CPU time (best of several; other jobs on the machine cost bandwidth, but not time of theirs).
+
+   Floor of an application: bytes that must move (24 per entry and pass over memory: x read, y read and written) at the rate of a triad y = x + s z (24 bytes per entry) measured beside it.
+   bench_lindblad [quick]: quick leaves out what takes long. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <tessera/driver.h>
+#include <tessera/isa.h>
+#include "../../src/problems/lindblad/lindblad.h"
+
+extern const TesProblemKind TesProblemLindblad;
+
+static double Cpu(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static PetscErrorCode Applications(TesProblem problem, TesReport report, void *arg)
+{
+  Lindblad        *c = TesProblemCtx(problem);
+  const LbSpace   *space = LbLiouvilleSpace(c->density.l);
+  const LbFused    plain = {.scale = 1};
+  LbFused          fused = {.scale = 1, .shift = 0.1, .a = -0.2, .b = 0.3};
+  const PetscInt64 n = space->n_entries;
+  const int        repeats = n < 2000000 ? 60 : n < 8000000 ? 12 : 4;
+  double           best[3] = {1e9, 1e9, 1e9};
+  PetscReal        f[4];
+  LbVec            y, z;
+
+  PetscFunctionBegin;
+  (void)report;
+  PetscCall(LbVecCreate(space, &y));
+  PetscCall(LbVecCreate(space, &z));
+  fused.x0 = &z;
+  LbModelFactors(&c->model, 0, f);
+  for (int r = 0; r < repeats; r++) {
+    const LbVec *v[2] = {&c->density.x, &z};
+    const double w[2] = {1, 0.5};
+    double       t = Cpu();
+
+    PetscCall(LbApply(c->density.l, f, &plain, &c->density.x, &y));
+    best[0] = PetscMin(best[0], Cpu() - t);
+    t       = Cpu();
+    PetscCall(LbApply(c->density.l, f, &fused, &c->density.x, &y));
+    best[1] = PetscMin(best[1], Cpu() - t);
+    t       = Cpu();
+    PetscCall(LbCombine(space, 2, w, v, &y));
+    best[2] = PetscMin(best[2], Cpu() - t);
+  }
+  printf("| %-34s | %10.4g | %7.2f | %7.2f | %7.2f | %6.2f |\n", (const char *)arg, best[0], best[0] / (double)n * 1e9, best[1] / (double)n * 1e9, best[2] / (double)n * 1e9, best[0] / best[2]);
+  fflush(stdout);
+  PetscCall(LbVecDestroy(&y));
+  PetscCall(LbVecDestroy(&z));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+#define RING    "problem: lindblad\nsystem: {sites: [{count: %d}], lattice: {kind: chain, periodic: true}}\n"
+#define DECAY   "jumps:\n  - {ops: [Sm], on: sites, rate: %s}\n"
+#define NO_TIME "time: {end: 0}\n"
+
+static PetscErrorCode Timed(const char name[], const char deck[])
+{
+  const double t = Cpu();
+
+  PetscFunctionBegin;
+  PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, NULL, NULL));
+  printf("| %-60s | %8.3f |\n", name, Cpu() - t);
+  fflush(stdout);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Bench(PetscBool quick)
+{
+  char deck[2048], name[128];
+
+  PetscFunctionBegin;
+  printf("instruction set %s\n\n| L x | s | ns/entry | fused | triad | / triad |\n|---|---|---|---|---|---|\n", TesIsaName());
+  for (int n = 9; n <= (quick ? 11 : 12); n++) {
+    snprintf(deck, sizeof deck, RING "hamiltonian:\n  - {ops: [Z, Z], on: bonds, coeff: 0.5}\n  - {ops: [X], on: sites, coeff: 0.5}\n" DECAY NO_TIME, n, "1");
+    snprintf(name, sizeof name, "TFIM ring N = %d", n);
+    PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, Applications, name));
+  }
+  snprintf(deck, sizeof deck, RING "hamiltonian:\n  - {ops: [X, X], on: bonds}\n  - {ops: [Y, Y], on: bonds}\n  - {ops: [Z, Z], on: bonds}\n  - {ops: [Z], on: sites}\n" DECAY NO_TIME, 11, "1");
+  PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, Applications, "Heisenberg ring N = 11"));
+  PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad,
+                          "problem: lindblad\nsystem: {sites: [{count: 9}], lattice: {kind: square, size: [3, 3], periodic: true}}\nhamiltonian:\n  - {ops: [X, X], on: bonds, coeff: 0.9}\n"
+                          "  - {ops: [Y, Y], on: bonds, coeff: 1.6}\n  - {ops: [Z, Z], on: bonds}\njumps:\n  - {ops: [Sm], on: sites, rate: 1}\n" NO_TIME,
+                          Applications, "XYZ 3 x 3"));
+  if (!quick)
+    PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad,
+                            "problem: lindblad\nsystem: {sites: [{count: 8, dim: 3}]}\nhamiltonian:\n  - {ops: [ad*ad*a*a], on: sites, coeff: 1.2566}\n  - {ops: [ad, a], on: pairs, coeff: 0.6283, hc: true}\n"
+                            "jumps:\n  - {ops: [a], on: sites, rate: 0.01}\n" NO_TIME,
+                            Applications, "8 cavities d = 3, all to all"));
+  printf("\n| run | s CPU |\n|---|---|\n");
+  for (int n = 8; n <= (quick ? 8 : 10); n += 2) {
+    snprintf(deck, sizeof deck, RING "hamiltonian:\n  - {ops: [Z, Z], on: bonds, coeff: 0.5}\n  - {ops: [X], on: sites, coeff: 0.5}\n" DECAY "time: {end: 5, output_every: 5}\nintegrator: {rtol: 1e-8}\n", n, "1");
+    snprintf(name, sizeof name, "evolve TFIM N = %d to T = 5 at 1e-8 (faber)", n);
+    PetscCall(Timed(name, deck));
+    snprintf(deck, sizeof deck, RING "task: steady\nsteady: {check_unique: false}\nhamiltonian:\n  - {ops: [Z, Z], on: bonds, coeff: 0.5}\n  - {ops: [X], on: sites, coeff: 1.2}\n" DECAY, n, "1");
+    snprintf(name, sizeof name, "steady N = %d moderate (V = 2, g = 2.4, gamma = 1) to 1e-10", n);
+    PetscCall(Timed(name, deck));
+    snprintf(deck, sizeof deck, RING "task: steady\nsteady: {check_unique: false}\nhamiltonian:\n  - {ops: [Z, Z], on: bonds, coeff: 1.5}\n  - {ops: [X], on: sites, coeff: 1.2}\n" DECAY, n, "0.3");
+    snprintf(name, sizeof name, "steady N = %d hard (V = 6, g = 2.4, gamma = 0.3) to 1e-10", n);
+    PetscCall(Timed(name, deck));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+int main(int argc, char **argv)
+{
+  const PetscBool quick = argc > 1 && !strcmp(argv[1], "quick") ? PETSC_TRUE : PETSC_FALSE;
+
+  if (PetscInitialize(NULL, NULL, NULL, NULL)) return 1;
+  (void)TesBlasSingleThread();
+  if (Bench(quick)) return 1;
+  return PetscFinalize() ? 1 : 0;
+}

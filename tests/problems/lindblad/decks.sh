@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Decks of input_decks/lindblad in a shortened form, and what tasks must agree on: decks.sh CASE PROGRAM SOURCE
+set -eu
+name=$1 program=$2 source=$3 decks=$3/input_decks/lindblad here=$3/tests/problems/lindblad
+work=$(mktemp -d "${TMPDIR:-/tmp}/lindblad decks.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+run() { local n=$1 to=$2 deck=$3; shift 3; timeout 200 mpirun -n "$n" "$program" run "$decks/$deck.yaml" --output "$to" --quiet "$@"; }
+
+case_sweep() { # 23 steady states against the table, on one rank and in groups
+    run 1 one sweep_tfim; /usr/bin/python3 "$here/compare_sweep.py" one "$source/tests/reference/lindblad/p08_tfim_ring_steady_n4.csv" 2 1e-10
+    run 3 three sweep_tfim; "$program" compare one three --rtol 1e-9
+}
+case_mollow() { # the correlation against the table; spectrum by FFT and by the resolvent at the same frequencies; side peaks where they belong
+    run 1 fft mollow --set time.end=20 --set time.output_every=0.02
+    run 1 table mollow; /usr/bin/python3 "$here/compare_table.py" table "$source/tests/reference/lindblad/p10_mollow_corr.csv" 1e-8 Re=C_re Im=C_im
+    run 1 resolvent mollow --set correlation.spectrum=resolvent --set "correlation.omega=[-8, 8]" --set correlation.points=33
+    /usr/bin/python3 - <<'PY'
+import h5py, numpy as np
+a, b = h5py.File('fft/result.h5')['emission'], h5py.File('resolvent/result.h5')['emission']
+near = np.interp(b['omega'][:], a['omega'][:], a['spectrum'][:])
+print('fft against resolvent', np.abs(near - b['spectrum'][:]).max() / b['spectrum'][:].max())
+assert np.abs(near - b['spectrum'][:]).max() < 0.01 * b['spectrum'][:].max()
+w, s = a['omega'][:], a['spectrum'][:]
+side = w[(w > 3) & (w < 7)][np.argmax(s[(w > 3) & (w < 7)])]
+print('side peak at', side); assert abs(side - np.sqrt(25 - 1 / 16)) < 0.1
+PY
+}
+case_restart() { # a steady state, a correlation and a sweep cut and gone on with give what they give uninterrupted
+    for deck in steady_tfim mollow sweep_tfim; do
+        short=(); [ $deck != mollow ] || short=(--set time.end=1)
+        run 1 whole_$deck $deck ${short[@]+"${short[@]}"}
+        run 1 cut_$deck $deck ${short[@]+"${short[@]}"} --set run.steps=2 2>/dev/null || [ $? = 75 ]
+        run 2 cut_$deck $deck ${short[@]+"${short[@]}"} --restart
+        "$program" compare whole_$deck cut_$deck --rtol 1e-7
+    done
+}
+case_short() { # every deck runs
+    run 2 xyz xyz_square --set time.end=0.1
+    run 1 bh bose_hubbard_dimer --set time.end=0.4
+    run 1 spectrum spectrum_tfim --set system.sites.0.count=3
+    run 2 cavities eight_cavities --set system.sites.0.count=4 --set "initial.product=[\"fock:1\", \"fock:0\", \"fock:0\", \"fock:0\"]"
+    run 2 traj tfim_trajectories --set system.sites.0.count=6 --set until.max=64 --set until.stderr=0.2 --set time.end=0.5
+    run 1 xxz boundary_xxz; run 1 kerr kerr_cavity
+    for figure in xyz spectrum traj; do "$program" plot $figure; done
+}
+case_spectrum() { # the filtered Krylov method finds what the dense one does
+    run 1 dense spectrum_tfim; run 2 krylov spectrum_tfim --set system.sites.0.count=6; run 1 six spectrum_tfim --set system.sites.0.count=6 --set spectrum.count=10
+    "$program" compare krylov/result.h5 krylov/result.h5
+    /usr/bin/python3 - <<'PY'
+import h5py
+a, b = h5py.File('krylov/result.h5')['report'], h5py.File('six/result.h5')['report']
+assert abs(a['gap'][()] - b['gap'][()]) < 1e-8, (a['gap'][()], b['gap'][()])
+assert a['zero_eigenvalues'][()] == 1 and a['worst_residual'][()] < 1e-6
+PY
+}
+case_initial() { # thermal and mixed states, a state from another run's checkpoint, a user's operator, a table in time
+    printf 't, f\n0, 0\n1, 1\n2, 1\n' > ramp.csv
+    cat > thermal.yaml <<'Y'
+problem: lindblad
+system: {sites: [{count: 2}], lattice: {kind: chain}}
+operators: {P: {dim: 2, matrix: [[1, 0], [0, 0]]}}
+hamiltonian:
+  - {ops: [Z], on: sites, coeff: 0.5}
+  - {ops: [X], on: sites, coeff: 0.3, time: {kind: table, file: ramp.csv}}
+initial: {thermal: 0.7}
+time: {end: 0.5, output_every: 0.5}
+observables: [{name: Z, ops: [Z], on: sites}, {name: P, ops: [P], on: [0]}]
+Y
+    timeout 60 "$program" run thermal.yaml --output thermal --quiet
+    sed 's/thermal: 0.7/checkpoint: thermal\/checkpoint\/000002.h5/; s/end: 0.5/start: 0.5, end: 1.0/' thermal.yaml > next.yaml
+    timeout 60 "$program" run next.yaml --output next --quiet
+    timeout 60 "$program" run thermal.yaml --output both --quiet --set time.end=1.0
+    /usr/bin/python3 - <<'PY'
+import h5py, numpy as np
+t, n, b = (h5py.File(f + '/series.h5') for f in ('thermal', 'next', 'both'))
+z = t['observables/Z'][:]
+assert abs(z[0] + np.tanh(0.35)) < 1e-12, z[0]            # exp(-beta Z/2): <Z> = -tanh(beta/2)
+assert abs(t['observables/P'][0] - (1 + z[0]) / 2) < 1e-12
+assert abs(n['observables/Z'][-1] - b['observables/Z'][-1]) < 1e-7
+PY
+}
+"case_$name"
