@@ -51,6 +51,7 @@ PetscErrorCode RunFinish(Run *run, TesExit *exit_code)
   PetscCall(SayTimes(run));
   LogText(run->log, "\n");
   LogLine(run->log, "results in %s (result.h5, series.h5, fields.xmf); figures: tessera plot %s", FolderName(run->folder), FolderName(run->folder));
+  if (failed) LogWarn(run->log, "a figure missed its target (exit code %d): the report in %s says which", TES_EXIT_NUMBERS, FolderPath(run->folder, "run.log"));
   *exit_code = failed ? TES_EXIT_NUMBERS : TES_EXIT_DONE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
