@@ -34,10 +34,10 @@ tessera_environment() {
     if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 
-# Cores that this process may use: hardware threads count once, and a container's share of CPU time is respected.
+# Cores that this process may use: hardware threads count once, a container's share of CPU time is respected, and OMP_NUM_THREADS, which nproc follows, is no limit of ours.
 tessera_cores() {
     local cores threads quota period
-    threads=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+    threads=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
     cores=$(lscpu -p=Core,Socket 2>/dev/null | grep -v '^#' | sort -u | wc -l)
     if [ "$cores" -lt 1 ] || [ "$cores" -gt "$threads" ]; then cores=$threads; fi
     if read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max && [ "$quota" != max ]; then
