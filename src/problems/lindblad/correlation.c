@@ -175,6 +175,7 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
       PetscCall(KSPSetFromOptions(s->ksp));
     }
     PetscCall(LbIntegratorCreate(&c->model, c->density.l, &c->integrator, &c->integrate));
+    c->integrator_state[0] = c->integrate->h;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -72,6 +72,7 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
   PetscCall(LbDensitySetUp(problem, c));
   if (c->density.comm == MPI_COMM_NULL) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(LbIntegratorCreate(&c->model, c->density.l, &c->integrator, &c->integrate));
+  c->integrator_state[0] = c->integrate->h; /* what a checkpoint before the first interval holds */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
