@@ -23,7 +23,7 @@ typedef struct {
   PetscErrorCode (*destroy)(LbIntegrator);
 } LbIntegratorKind;
 
-extern const LbIntegratorKind lb_integrators[]; /* in the order of LbIntegratorName, entry 0 is a placeholder for auto */
+extern const LbIntegratorKind lb_integrators[]; /* in the order of LbIntegratorName, entry 0 stands for auto, which is resolved before */
 extern const char *const      lb_integrator_names[];
 
 struct _p_LbIntegrator {
