@@ -45,7 +45,8 @@ env -u HOME -u USER -u LOGNAME -u TERM -u LANG OMPI_MCA_ess_singleton_isolated=1
 # a clock of the day that jumps to and fro: a time limit goes by the monotonic one
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
 begin=$SECONDS
-TES_FAULT="pause@step,count=0" LD_PRELOAD=$clock run jumped --wall-time 4 >jumped.out 2>jumped.err; got=$?
+TES_FAULT="pause@step,count=0" LD_LIBRARY_PATH="${clock%/*}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" LD_PRELOAD="${clock##*/}" run jumped --wall-time 4 >jumped.out 2>jumped.err; got=$? # LD_PRELOAD knows no path with a space
+grep -q 'cannot be preloaded' jumped.err && fail "$(cat jumped.err)"
 [ $got = 75 ] || fail "a time limit under a jumping clock: exit $got, wanted 75"
 [ $((SECONDS - begin)) -le 6 ] || fail "a time limit of 4 s was kept after $((SECONDS - begin)) s"
 run jumped --restart >>jumped.out 2>>jumped.err; same jumped $?

@@ -95,7 +95,11 @@ case_size_limit() { # ulimit -f: said with the path, exit 3, the older one whole
 }
 failing() { # failing RANKS WHAT COMMAND-OPTION...: go on in `cut` with a disk that fails as WHAT says
     local n=$1 what=$2; shift 2
-    LIMIT=30 launch -n "$n" env LD_PRELOAD="$fail_io" TES_FAIL_IO="$what" "$program" run "$deck" --output cut --quiet --restart "$@" 2>>cut.err
+    # by name, since LD_PRELOAD knows no path with a space
+    LIMIT=30 launch -n "$n" env LD_LIBRARY_PATH="${fail_io%/*}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" LD_PRELOAD="${fail_io##*/}" TES_FAIL_IO="$what" "$program" run "$deck" --output cut --quiet --restart "$@" 2>>cut.err
+    local got=$?
+    ! grep -q 'cannot be preloaded' cut.err || fail "no failing disk"
+    return $got
 }
 case_io_error_one_rank() { # pwrite fails on one rank of three: 3 with a message within seconds, the older checkpoint whole
     whole; want 75 "first leg" run 3 start --set run.steps=8
