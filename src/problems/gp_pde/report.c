@@ -228,7 +228,7 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
                                            .certified = PETSC_TRUE, .scale = 1}));
   PetscCall(TesReportReal(report, "error_bound", best->bound,
                           &(TesFigureNote){.unit = "1", .help = gp->eq->bound ? "bound of the relative L2 error (up to sampling)" : "estimate of the relative L2 error; other solutions may exist where the equation is nonlinear",
-                                           .certified = gp->eq->bound, .failed = failed, .scale = 1}));
+                                           .certified = gp->eq->bound && !failed ? PETSC_TRUE : PETSC_FALSE, .failed = failed, .scale = 1})); /* unresolved, the residual is sampled too thinly for a bound */
   PetscCall(TesReportReal(report, "boundary_error", bound.misfit, &(TesFigureNote){.unit = "1", .help = "largest error of the boundary values", .certified = PETSC_TRUE, .scale = PetscMax(gp->face_max, 1)}));
   if (best->extension > 0) PetscCall(TesReportInt(report, "extension", (PetscInt64)best->extension, &(TesFigureNote){.help = "period of the waves in box lengths"}));
   PetscCall(TesReportInt(report, "background", (PetscInt64)best->background, &(TesFigureNote){.help = "polynomials beside the waves"}));
