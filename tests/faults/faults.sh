@@ -68,6 +68,22 @@ case_signal_one_rank() { # a signal that only one rank gets is everybody's
         status_is "cut$signal" stopped; goes_on 2 "cut$signal"
     done
 }
+stopped_within() { # stopped_within SECONDS FOLDER: from a signal to mpirun until the folder says so, whatever mpirun still does
+    local tenths=0
+    kill -USR1 "$mpirun"
+    until grep -q '^stopped' "$2/status" 2>/dev/null; do
+        tenths=$((tenths + 1)); [ $tenths -le $((10 * $1)) ] || { kill -KILL $pids "$mpirun"; fail "$2 was not stopped within $1 s of the signal"; }
+        sleep 0.1
+    done
+    echo "$2: stopped after $((tenths / 10)).$((tenths % 10)) s"; ends 20; [ "$code" = 75 ] || fail "exit $code, wanted 75"
+}
+case_signal_soon() { # steps of a tenth of a second, of microseconds, and slow ones after thousands that were fast: a signal is heard soon
+    local many=(--set points=8 --set time.step=1e-6 --set time.end=100 --set checkpoint.every_steps=0 --set output.every_steps=1000000)
+    TES_FAULT="doze@step,count=0" begin 3 slow; sleep 0.5; stopped_within 2 slow
+    begin 3 fast "${many[@]}"; sleep 0.5; stopped_within 2 fast
+    TES_FAULT="doze@step,from=3000,count=0" begin 1 slower "${many[@]}"; sleep 1; stopped_within 3 slower # one rank: steps of a microsecond; then 16 slow ones at most
+    [ "$(cut -d' ' -f2 slower/status)" -gt 3000 ] || fail "the fast steps were not over: $(cat slower/status)"
+}
 case_checkpoint_signal() { # USR2: a checkpoint, and on
     whole; TES_FAULT="pause@step,step=3;pause@step,step=4" begin 2 cut --set checkpoint.every_steps=0 --set checkpoint.keep=9
     sleep 0.5; kill -USR2 "$mpirun"; ends 20; [ "$code" = 0 ] || fail "exit $code"
