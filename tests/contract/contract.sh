@@ -8,7 +8,7 @@
 # RTOL     "bits": the same bits for every rank count; a number: agreement to it. Restarts always ask for the same bits.
 # Exit status: 0 passed, 1 failed, 77 cannot be tried here.
 set -u
-name=$1 program=$2 deck=$3 rtol=$4
+name=$1 program=$2 deck=$3 rtol=$4 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/tessera contract.XXXXXX") || exit 1   # with a space in its name, as users have
 trap 'status=$?; umount "$work/disk" 2>/dev/null; [ $status = 0 ] || [ $status = 77 ] && rm -rf "$work"; exit $status' EXIT
 cd "$work" || exit 1
@@ -199,6 +199,9 @@ if 'fields' in r:
         name, _, data = (item.text or '').strip().partition(':')
         if data: assert data in h5py.File(os.path.join(sys.argv[1], name)), item.text
 PY
+    if [ -f whole/fields.xmf ] && command -v pvbatch >/dev/null; then # where it is installed
+        QT_QPA_PLATFORM=offscreen pvbatch "$here/../support/opens_in_paraview.py" whole >paraview.out 2>&1 || fail "ParaView: $(tail -n 3 paraview.out)"
+    fi
 }
 case_plot() {
     command -v gnuplot >/dev/null || { echo "no gnuplot: skipped"; exit 77; }
