@@ -264,7 +264,7 @@ static PetscErrorCode CompareDense(TesProblem problem, TesReport report, void *a
   right = 0;
   for (int e = 0; e < n * n; e++) right += creal(rho[e] * conj(rho[e]));
   seen->purity = PetscMax(seen->purity, PetscAbsReal(left - right) / right);
-  PetscCall(LbLiouvilleCreate(c->density.comm, &c->model, PETSC_TRUE, text, &adjoint));
+  PetscCall(LbLiouvilleCreate(c->density.comm, &c->model, &c->parallel, PETSC_TRUE, text, &adjoint));
   PetscCall(LbStateFromMatrix(space, &c->model, other, &u));
   PetscCall(LbApply(adjoint, f, &plain, &u, &w));
   left  = Inner(space, &u, &y);
