@@ -19,6 +19,7 @@ static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
 static const char *const transport_names[] = {"auto", "shared", "messages", "exchange", "remap", NULL}; /* LbTransport */
 static const char *const automatic[]     = {"auto", NULL};
+static const char *const memory_names[]  = {"auto", "shared", "messages", NULL};
 static const char *const booleans[]      = {"false", "true", NULL};
 static const char *const observe_names[] = {"auto", "expectation", "purity", "entropy", "energy", "trace", "current", "population", NULL};
 static const char *const reduce_names[]  = {"mean", "sum", "each", NULL};
@@ -149,8 +150,10 @@ const TesKey lb_keys[] = {
   TES_SECTION("trajectories", .help = "solver: trajectories; how they are computed"),
   TES_INT_OR(Lindblad, trajectories.block, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000), .when = "solver=trajectories",
              .help = "trajectories per step; `until` is asked after each; auto: 32 to 1024, fewer for large systems"),
-  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories",
-             .help = "ranks of a node that share one state vector; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories", .restart_may_change = PETSC_TRUE,
+             .help = "ranks that hold one state vector together; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_ENUM(Lindblad, trajectories.memory, .fallback = "auto", .choices = memory_names, .when = "solver=trajectories", .restart_may_change = PETSC_TRUE,
+           .help = "how they hold it: shared, the memory of one node; messages, each its part, on any nodes; auto: shared while they fit on one node. The bits are the same"),
   TES_BOOL(Lindblad, trajectories.share, .fallback = "true", .when = "solver=trajectories", .help = "compute the evolution without jumps once and draw among the trajectories that jump (pure initial state)"),
   TES_REAL(Lindblad, trajectories.splitting_error, .fallback = "1e-4", .range = TES_BETWEEN(1e-12, 1), .unit = "1", .when = "solver=trajectories",
            .help = "integrator strang without a step: the step is halved until Richardson's estimate of the error of the columns is below this"),

@@ -3,6 +3,7 @@
 #include "integrator.h"
 #include "liouville.h"
 
+typedef enum { LB_MEMORY_AUTO, LB_MEMORY_SHARED, LB_MEMORY_MESSAGES } LbMemoryKind;
 typedef enum { LB_SOLVER_DENSITY, LB_SOLVER_TRAJECTORIES } LbSolverKind;
 typedef enum { LB_TASK_EVOLVE, LB_TASK_STEADY, LB_TASK_SPECTRUM, LB_TASK_CORRELATION, LB_TASK_SWEEP } LbTaskKind;
 typedef enum { LB_OBSERVE_AUTO, LB_OBSERVE_EXPECTATION, LB_OBSERVE_PURITY, LB_OBSERVE_ENTROPY, LB_OBSERVE_ENERGY, LB_OBSERVE_TRACE, LB_OBSERVE_CURRENT, LB_OBSERVE_POPULATION } LbObserveKind;
@@ -96,6 +97,7 @@ struct Lindblad {
   } until;
   struct {
     TesIntOr  block, members;
+    int       memory;
     PetscBool share;
     PetscReal splitting_error;
   } trajectories;

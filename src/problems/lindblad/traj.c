@@ -161,6 +161,22 @@ static PetscErrorCode Terms(Lindblad *c, Trajectories *r, LbWaveTerm **terms, in
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* the members of a group on several nodes send what others need; they do as well on one node if the deck says so */
+static PetscErrorCode Messages(TesProblem problem, const Lindblad *c, int members, PetscBool *messages)
+{
+  MPI_Comm node;
+  int      here;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_split_type(TesProblemComm(problem), MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
+  PetscCallMPI(MPI_Comm_size(node, &here));
+  PetscCallMPI(MPI_Comm_free(&node));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &here, 1, MPI_INT, MPI_MIN, TesProblemComm(problem)));
+  *messages = c->trajectories.memory == LB_MEMORY_MESSAGES || (c->trajectories.memory == LB_MEMORY_AUTO && members > here) ? PETSC_TRUE : PETSC_FALSE;
+  if (*messages) PetscCall(TesProblemSay(problem, "each state is held in parts by %d ranks, which send each other what their windows need", members));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
 {
   Trajectories *r;
@@ -182,7 +198,8 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
   PetscCall(LbMomentsCreate(r->n_times * r->n_real + 1, &r->block));
   PetscCall(PetscCalloc1(r->n_times * 2 * r->n_items + 1, &r->record));
   PetscCallMPI(MPI_Comm_size(TesProblemComm(problem), &size));
-  PetscCall(LbGroupsCreate(TesProblemComm(problem), Members(c, size), &r->groups));
+  PetscCall(Messages(problem, c, Members(c, size), &r->set.messages));
+  PetscCall(LbGroupsCreate(TesProblemComm(problem), Members(c, size), r->set.messages, &r->groups));
 
   PetscCall(Terms(c, r, &terms, &r->set.n_terms));
   PetscCall(PetscCalloc1(c->model.n_sites, &local));

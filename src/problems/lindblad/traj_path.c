@@ -382,7 +382,7 @@ PetscErrorCode LbPathCreate(MPI_Comm group, LbModel *model, const LbPathSetting 
   problem[0]  = 0;
   path->model = model;
   path->set   = *set;
-  PetscCall(LbWaveSpaceCreate(group, model->n, &path->space));
+  PetscCall(LbWaveSpaceCreate(group, model->n, set->messages, &path->space));
   path->n_times = 1 + (PetscInt)PetscCeilReal((s->end - s->start) / s->every - 1e-9);
   PetscCall(LbEffective(&path->space, model, problem, &path->map));
   if (problem[0]) PetscFunctionReturn(PETSC_SUCCESS);

@@ -54,6 +54,16 @@ assert abs(a['gap'][()] - b['gap'][()]) < 1e-8, (a['gap'][()], b['gap'][()])
 assert a['zero_eigenvalues'][()] == 1 and a['worst_residual'][()] < 1e-6
 PY
 }
+case_members() { # states held by one rank, by two in parts with messages, by two groups of two, and by parts after a restart: the same bits
+    local few=(--set system.sites.0.count=14 --set until.max=6 --set until.stderr=0 --set time.end=0.5 --set trajectories.block=3)
+    run 1 alone tfim_trajectories "${few[@]}"
+    timeout 200 mpirun -n 2 "$program" run "$decks/tfim_trajectories.yaml" --output parts "${few[@]}" --set trajectories.members=2 --set trajectories.memory=messages >out
+    grep -q "held in parts by 2 ranks" out
+    run 4 groups tfim_trajectories "${few[@]}" --set trajectories.members=2 --set trajectories.memory=messages
+    run 1 cut tfim_trajectories "${few[@]}" --set run.steps=1 2>/dev/null || [ $? = 75 ]
+    run 3 cut tfim_trajectories "${few[@]}" --restart --set trajectories.members=3 --set trajectories.memory=messages
+    for other in parts groups cut; do "$program" compare alone $other; done
+}
 case_initial() { # thermal and mixed states, a state from another run's checkpoint, a user's operator, a table in time
     printf 't, f\n0, 0\n1, 1\n2, 1\n' > ramp.csv
     cat > thermal.yaml <<'Y'
