@@ -194,6 +194,9 @@ if 'fields' in r:
         name, _, data = (item.text or '').strip().partition(':')
         if data: assert data in h5py.File(os.path.join(sys.argv[1], name)), item.text
 PY
+    if [ -f whole/fields.xmf ] && command -v pvbatch >/dev/null; then # where it is installed
+        QT_QPA_PLATFORM=offscreen pvbatch "$here/support/opens_in_paraview.py" whole >paraview.out 2>&1 || fail "ParaView: $(tail -n 3 paraview.out)"
+    fi
 }
 case_plot() {
     command -v gnuplot >/dev/null || { echo "no gnuplot: skipped"; exit 77; }
