@@ -65,7 +65,7 @@ case_members() { # states held by one rank, by two in parts with messages, by tw
     for other in parts groups cut; do "$program" compare alone $other; done
 }
 case_messages() { # ranks that share memory, and ranks that send messages: the same bits for every task, also after a restart that changes ranks and messages
-    local small=(--set time.end=0.5) ten=(--set system.sites.0.count=10 --set time.end=0.02 --set time.output_every=0.01)
+    local small=(--set time.end=0.5) ten=(--set system.sites.0.count=10 --set time.end=0.02 --set time.output_every=0.01 --set observables.9.name=trace)
     run 1 one tfim_ring "${small[@]}"; run 1 ten tfim_ring "${ten[@]}"
     for way in exchange remap; do
         run 2 two_$way tfim_ring "${ten[@]}" --set parallel.transport=$way; "$program" compare ten two_$way
