@@ -188,6 +188,21 @@ static PetscErrorCode EntropyOf(Lindblad *c, const LbVec *x, PetscInt n_sites, c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode PurityOf(Lindblad *c, const LbVec *x, PetscInt n_sites, const int site[], PetscReal *purity)
+{
+  PetscInt64 size = 1;
+  LbComplex *rho;
+
+  PetscFunctionBegin;
+  for (PetscInt s = 0; s < n_sites; s++) size *= c->model.dim[site[s]];
+  PetscCall(PetscMalloc1(size * size, &rho));
+  PetscCall(LbStateMatrix(LbLiouvilleSpace(c->density.l), &c->model, x, (int)n_sites, site, rho));
+  *purity = 0;
+  for (PetscInt64 e = 0; e < size * size; e++) *purity += creal(rho[e] * conj(rho[e]));
+  PetscCall(PetscFree(rho));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* smallest eigenvalue of the reduced state of the first sites, at most four and at most 256 levels; population of the highest levels */
 static PetscErrorCode Health(Lindblad *c, const LbVec *x, PetscReal *smallest, PetscReal *top)
 {
@@ -240,7 +255,10 @@ PetscErrorCode LbDensityMeasure(Lindblad *c, const LbVec *x, PetscReal t)
       PetscReal           other;
 
       switch (o->kind) {
-      case LB_OBSERVE_PURITY: PetscCall(LbPurity(space, x, &d->values[at++])); break;
+      case LB_OBSERVE_PURITY:
+        if (o->n_sites) PetscCall(PurityOf(c, x, o->n_sites, o->site, &d->values[at++]));
+        else PetscCall(LbPurity(space, x, &d->values[at++]));
+        break;
       case LB_OBSERVE_TRACE: PetscCall(LbTrace(space, x, &d->values[at++])); break;
       case LB_OBSERVE_ENERGY: PetscCall(Energy(c, x, t, &d->values[at++])); break;
       case LB_OBSERVE_ENTROPY: PetscCall(EntropyOf(c, x, o->n_sites, o->site, &d->values[at++], &other)); break;

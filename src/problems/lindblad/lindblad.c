@@ -84,7 +84,7 @@ static const TesKey observable_keys[] = {
   TES_ITEMS(LbObservableItem, sum, LbSumItem, sum_keys, .optional = PETSC_TRUE, .help = "sum of several products, each on the same number of places"),
   TES_REALS(LbObservableItem, coeff, .fallback = "1", .min_items = 1, .max_items = 2, .help = "factor, or [re, im]"),
   TES_ENUM(LbObservableItem, reduce, .fallback = "mean", .choices = reduce_names, .help = "over the places: mean, sum, or each (NAME_0, NAME_1, ...)"),
-  TES_INTS(LbObservableItem, subsystem, .optional = PETSC_TRUE, .min_items = 1, .help = "entropy: the sites; default all"),
+  TES_INTS(LbObservableItem, subsystem, .optional = PETSC_TRUE, .min_items = 1, .help = "purity, entropy: the sites; default all"),
   TES_KEYS_END,
 };
 

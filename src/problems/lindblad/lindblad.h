@@ -17,7 +17,7 @@ typedef struct {
   int      kind, item;
   int      n_terms;   /* expectation: sum of products */
   LbTerm  *term;      /* coefficients include 1/n of a mean */
-  PetscInt n_sites;   /* entropy: sites of the subsystem */
+  PetscInt n_sites;   /* purity, entropy: sites of the subsystem; purity of all sites: 0 */
   int     *site;
   PetscBool two_parts;/* two columns, _re and _im */
 } LbObservable;
@@ -102,6 +102,7 @@ struct Lindblad {
     PetscReal splitting_error;
   } trajectories;
 
+  PetscBool       thermal; /* the initial state is a thermal one */
   PetscBool       ready; /* the model is sound */
   LbModel         model;
   LbObservables   observables;

@@ -4,7 +4,8 @@
      i d psi/dt = H_eff psi,   H_eff = H - (i/2) sum_k g_k J_k+ J_k,   until |psi|^2 = u;  then psi <- J_k psi with probability ~ g_k |J_k psi|^2
 
    Files: traj_space.c vectors, traj_window.c and traj_map.c sums of local operators on them, traj_exchange.c the same over members on several nodes, traj_split.c their exponentials, traj_jump.c jumps, traj_dp5.c and traj_strang.c
-   the motion between jumps, traj_path.c one trajectory, traj_statistics.c means and errors, traj_groups.c who computes what, traj.c the solver of the kind. */
+   the motion between jumps, traj_path.c one trajectory, traj_groups.c who computes what, traj_start.c mixed
+   initial states, traj_reduced.c purity and entropy, traj.c the solver of the kind. */
 #include "liouville.h"
 #include "traj_kernel.h"
 
@@ -32,6 +33,7 @@ PetscErrorCode LbWaveSpaceDestroy(LbWaveSpace *space);
   LbWaveScale       - psi *= c
   LbWaveProduct     - tensor product of local amplitudes psi[m][d_m]
   LbWaveBasis       - the basis state of an index
+  LbWaveSet         - amplitudes [n] that every member has
 
   Collective on the group; the vectors hold on all members when these return
 @*/
@@ -41,6 +43,7 @@ PetscErrorCode LbWaveCombineNorm(const LbWaveSpace *space, int m, const double c
 PetscErrorCode LbWaveScale(const LbWaveSpace *space, PetscReal c, LbVec *psi);
 PetscErrorCode LbWaveProduct(const LbWaveSpace *space, const LbModel *model, const LbComplex *const local[], LbVec *psi);
 PetscErrorCode LbWaveBasis(const LbWaveSpace *space, PetscInt64 index, LbVec *psi);
+PetscErrorCode LbWaveSet(const LbWaveSpace *space, const double *re, const double *im, LbVec *psi);
 
 /* ---- traj_window.c: sums of products of local operators, sorted into windows of sites ---- */
 #define LB_WAVE_SITES   40   /* a state space of 2^40 fits no node */
@@ -186,13 +189,22 @@ PetscErrorCode LbEffective(const LbWaveSpace *space, LbModel *model, char proble
 /* ---- traj_path.c: one trajectory ---- */
 typedef struct _p_LbPath *LbPath;
 
+/* a mixed state as an ensemble of pure ones (traj_start.h) */
+typedef struct {
+  PetscInt   n_states;
+  PetscInt64 n;
+  PetscReal *cumulative; /* [n_states] probability of the first k + 1 */
+  PetscReal *re, *im;    /* [n_states][n] */
+} LbMixture;
+
 typedef struct {
   const LbMotionKind *kind;
   LbMotionSetting     motion;
   PetscInt64          seed;
   PetscReal           splitting; /* strang: error of the values to aim at */
   PetscBool           share; /* the evolution without jumps is done once, trajectories are drawn among those that jump */
-  PetscBool           pure;  /* one initial state; else a random basis state per trajectory (the maximally mixed state) */
+  PetscBool           pure;  /* one initial state; else one of the mixture per trajectory, or a random basis state (the maximally mixed state) */
+  const LbMixture    *mixture; /* NULL: the maximally mixed state */
   int                 n_columns;
   PetscBool messages; /* the members hold parts of a state and send each other what they need; else they share memory */
   int                 n_terms;

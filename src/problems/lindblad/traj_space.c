@@ -144,3 +144,12 @@ PetscErrorCode LbWaveBasis(const LbWaveSpace *space, PetscInt64 index, LbVec *ps
   PetscCall(LbFence(&space->shared));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
+
+PetscErrorCode LbWaveSet(const LbWaveSpace *space, const double *re, const double *im, LbVec *psi)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscArraycpy(psi->all + space->first - space->base, re + space->first, space->n_local));
+  PetscCall(PetscArraycpy(psi->all + space->stored + space->first - space->base, im + space->first, space->n_local));
+  PetscCall(LbFence(&space->shared));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
