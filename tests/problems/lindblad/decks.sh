@@ -32,7 +32,7 @@ case_restart() { # a steady state, a correlation and a sweep cut and gone on wit
     run 2 later steady_tfim "${gcrot[@]}" --set run.steps=5 2>/dev/null || [ $? = 75 ]
     run 3 later steady_tfim "${gcrot[@]}" --restart --set parallel.transport=messages; "$program" compare directions later
     # a solve that is given too little ends with its history
-    if run 1 short steady_tfim "${gcrot[@]}" --set steady.max_applications=30 2>short.err; then exit 1; else [ $? = 4 ]; fi
+    if run 1 short steady_tfim "${gcrot[@]}" --set steady.max_applications=70 2>short.err; then exit 1; else [ $? = 4 ]; fi
     grep -q "method gcrot has used steady.max_applications at .*last cycles: [0-9]*: [0-9.e-]*, [0-9]*: " short.err
     for deck in steady_tfim mollow sweep_tfim; do
         short=(); [ $deck != mollow ] || short=(--set time.end=1)
