@@ -17,6 +17,7 @@ static const char *const inner_names[]   = {"steady", "evolve", NULL};
 static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
 static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
+static const char *const transport_names[] = {"auto", "shared", "messages", "exchange", "remap", NULL}; /* LbTransport */
 static const char *const automatic[]     = {"auto", NULL};
 static const char *const memory_names[]  = {"auto", "shared", "messages", NULL};
 static const char *const booleans[]      = {"false", "true", NULL};
@@ -156,6 +157,10 @@ const TesKey lb_keys[] = {
   TES_BOOL(Lindblad, trajectories.share, .fallback = "true", .when = "solver=trajectories", .help = "compute the evolution without jumps once and draw among the trajectories that jump (pure initial state)"),
   TES_REAL(Lindblad, trajectories.splitting_error, .fallback = "1e-4", .range = TES_BETWEEN(1e-12, 1), .unit = "1", .when = "solver=trajectories",
            .help = "integrator strang without a step: the step is halved until Richardson's estimate of the error of the columns is below this"),
+  TES_ENUM(Lindblad, parallel.transport, .fallback = "auto", .choices = transport_names, .when = "solver=density",
+           .help = "how ranks share a density matrix: shared memory (one node), or messages: exchange of what others' rows read, or remap of whole tiles; messages takes what sends less; auto: shared on one node, else messages"),
+  TES_REAL(Lindblad, parallel.buffer, .fallback = "0", .range = TES_BETWEEN(0, 4096), .unit = "MiB", .when = "solver=density",
+           .help = "buffers of messages per rank; 0: an eighth of the vector, 1 to 64 MiB. At least one tile is held whatever is asked"),
   TES_ITEMS(LbModelDeck, observables, LbObservableItem, observable_keys, .fallback = "[]", .help = "columns of the series"),
   TES_KEYS_END,
 };

@@ -69,6 +69,7 @@ struct Lindblad {
     PetscReal start, end, output_every;
   } time;
   LbIntegratorDeck integrator;
+  LbParallel       parallel;
   struct {
     int        method, check_unique; /* words of the deck */
     PetscReal  rtol;
@@ -126,6 +127,7 @@ PetscErrorCode LbDensityDestroy(Lindblad *c);
 PetscErrorCode LbDensityState(Lindblad *c, const char name[], LbVec *x, TesState state); /* a vector as an item of the state */
 PetscErrorCode LbDensityMeasure(Lindblad *c, const LbVec *x, PetscReal t);               /* all observables; Collective on the world */
 PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
+PetscErrorCode LbDensityEstimate(Lindblad *c, PetscReal vectors, TesEstimate *e); /* ranks, memory and traffic per application */
 PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
