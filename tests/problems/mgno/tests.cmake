@@ -1,4 +1,5 @@
 tes_add_test(problems/mgno/net RANKS 1 LABELS problem CALLS mgno)
+tes_add_test(problems/mgno/split RANKS 1 2 3 4 LABELS parallel CALLS mgno)
 tes_add_test(problems/mgno/data RANKS 1 LABELS problem CALLS mgno driver)
 
 
