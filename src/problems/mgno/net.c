@@ -63,7 +63,7 @@ PetscErrorCode MgnoNetCreateSplit(const MgnoPlan *plan, PetscBool single, PetscB
         }
   }
   PetscCall(net->ops->create(net, training, recompute));
-  PetscCall(MgnoNetRound(net, 1, 1));
+  PetscCall(MgnoNetRound(net, 1, 1, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -84,13 +84,14 @@ static PetscErrorCode Spread(PetscInt n, PetscInt unit, int size, MgnoShare *sha
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode MgnoNetRound(MgnoNet net, PetscInt n, PetscInt unit)
+PetscErrorCode MgnoNetRound(MgnoNet net, PetscInt n, PetscInt unit, const MgnoShare *io)
 {
   PetscFunctionBegin;
   PetscCheck(n >= 1 && n <= net->together, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "a round of %" PetscInt_FMT " samples, the network has room for %" PetscInt_FMT, n, net->together);
   net->n    = n;
   net->unit = unit;
-  PetscCall(Spread(n, 1, net->size, net->io));
+  if (io) PetscCall(PetscArraycpy(net->io, io, net->size));
+  else PetscCall(Spread(n, 1, net->size, net->io));
   PetscCall(Spread(n, net->split.gather ? n : unit, net->size, net->home));
   if (net->units_held && MgnoUnits(net) > net->units_held) {
     PetscCall(PetscFree(net->gradient));
@@ -189,6 +190,21 @@ PetscInt MgnoNetLeaves(MgnoNet net)
 const void *MgnoNetLeaf(MgnoNet net, PetscInt unit, PetscInt leaf)
 {
   return (const char *)net->gradient + ((size_t)unit * (size_t)net->n_leaves + (size_t)leaf) * (size_t)net->n_packed * TesTypeBytes(net->type);
+}
+
+PetscInt MgnoNetBlock(MgnoNet net, PetscInt leaf)
+{
+  PetscInt number = 0, stride = 1;
+
+  for (PetscInt d = 0; d < NET_DIM; d++) {
+    PetscInt first, last;
+
+    MgnoSplitBlocks(net->plan, &net->split, net->rank, d, &first, &last);
+    number += (first + leaf % (last - first)) * stride;
+    leaf /= last - first;
+    stride *= PetscMax(net->plan->spec.blocks[d], 1);
+  }
+  return number;
 }
 
 const PetscInt64 *MgnoNetOffsets(MgnoNet net)

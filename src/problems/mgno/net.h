@@ -77,6 +77,11 @@ PetscBool MgnoBlocksFit(MgnoPlan *plan);
 
 typedef struct _MgnoNet *MgnoNet;
 
+/* which samples of a round a rank has */
+typedef struct {
+  PetscInt first, n;
+} MgnoShare;
+
 /* ranks that share the grids of their samples: rank r of comm has the blocks of place (r mod p0, r / p0 mod p1, ...) */
 typedef struct {
   MPI_Comm  comm;       /* borrowed; product of p ranks */
@@ -88,14 +93,16 @@ typedef struct {
 /*@
   MgnoNetCreate      - a network for one sample at a time; training: keeps what backward needs (recompute: of one layer only, the others are redone)
   MgnoNetCreateSplit - the same on the ranks of a split, for at most `together` samples at a time; split NULL: MgnoNetCreate
-  MgnoNetRound       - the next samples: n of them, in units of `unit` whose gradients are kept apart (a round within a unit: one). Without a call: 1, 1
-  MgnoNetShare       - the samples of the round whose input and output are whole on this rank: neighbouring ones, spread over the ranks. Without a split: all
+  MgnoNetRound       - the next samples: n of them, in units of `unit` whose gradients are kept apart (a round within a unit: one). io: which rank has the whole
+                       input and output of which; NULL: spread evenly. Without a call: 1, 1
+  MgnoNetShare       - the samples of the round whose input and output are whole on this rank: neighbouring ones. Without a split: all
   MgnoNetWeights     - pack new weights
   MgnoNetForward     - in [share][c_in][points] -> out [share][c_out][points], without normalisation
   MgnoNetBackward    - from d loss / d out add to the gradient; in_bar [share][c_in][points] may be NULL. After a MgnoNetForward of the same samples
   MgnoNetClear       - gradients = 0
   MgnoNetLeaves      - gradients per unit that this rank has: one per block of the grid and, where the grid is cut, one for the levels that are not
   MgnoNetLeaf        - the packed gradient of a unit and a leaf (borrowed); leaves in the order of the blocks, x fastest, the levels that are not cut last
+  MgnoNetBlock       - the number of a leaf's block among all of the grid
   MgnoNetGradient    - type and length of a packed gradient, and the first one; MgnoNetOffsets: where each tensor begins in it [n_tensors + 1]
   MgnoNetUnpack      - from a packed vector of doubles to the flat order
   MgnoNetSeconds     - time spent in exchanges with the other ranks of the split
@@ -105,7 +112,7 @@ typedef struct {
 PetscErrorCode    MgnoNetCreate(const MgnoPlan *plan, PetscBool single, PetscBool training, PetscBool recompute, MgnoNet *net);
 PetscErrorCode    MgnoNetCreateSplit(const MgnoPlan *plan, PetscBool single, PetscBool training, PetscBool recompute, const MgnoSplit *split, PetscInt together, MgnoNet *net);
 PetscErrorCode    MgnoNetDestroy(MgnoNet *net);
-PetscErrorCode    MgnoNetRound(MgnoNet net, PetscInt n, PetscInt unit);
+PetscErrorCode    MgnoNetRound(MgnoNet net, PetscInt n, PetscInt unit, const MgnoShare *io);
 void              MgnoNetShare(MgnoNet net, PetscInt *first, PetscInt *n);
 PetscErrorCode    MgnoNetWeights(MgnoNet net, const PetscReal *theta);
 PetscErrorCode    MgnoNetForward(MgnoNet net, const PetscReal *in, PetscReal *out);
@@ -113,6 +120,7 @@ PetscErrorCode    MgnoNetBackward(MgnoNet net, const PetscReal *out_bar, PetscRe
 PetscErrorCode    MgnoNetClear(MgnoNet net);
 PetscInt          MgnoNetLeaves(MgnoNet net);
 const void       *MgnoNetLeaf(MgnoNet net, PetscInt unit, PetscInt leaf);
+PetscInt          MgnoNetBlock(MgnoNet net, PetscInt leaf);
 const void       *MgnoNetGradient(MgnoNet net, TesType *type, PetscInt64 *n);
 const PetscInt64 *MgnoNetOffsets(MgnoNet net);
 PetscErrorCode    MgnoNetUnpack(MgnoNet net, const PetscReal *packed, PetscReal *g);
@@ -129,11 +137,6 @@ typedef struct {
 } MgnoNetOps;
 
 extern const MgnoNetOps mgno_net_f32, mgno_net_f64;
-
-/* which samples of a round a rank has */
-typedef struct {
-  PetscInt first, n;
-} MgnoShare;
 
 struct _MgnoNet {
   const MgnoPlan   *plan; /* borrowed */
