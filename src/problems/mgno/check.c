@@ -168,7 +168,7 @@ static PetscErrorCode CheckParallel(TesProblem problem)
   if (m->model.levels > NET_LEVELS) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(MgnoPlanCreate(&spec, &plan));
   if (plan->n_cut < 1)
-    PetscCall(TesDeckComplain(problem, "parallel.blocks", "cuts a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " points in blocks of less than parallel.min_local = %" PetscInt_FMT " points", m->n[0], m->n[1], m->n[2],
+    PetscCall(TesDeckComplain(problem, "parallel.blocks", "must leave at least parallel.min_local points per block and dimension: a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " points is cut in blocks of less than parallel.min_local = %" PetscInt_FMT " points", m->n[0], m->n[1], m->n[2],
                               m->parallel.min_local));
   for (PetscInt d = 0; d < m->grid.dim && plan->n_cut >= 1; d++) {
     if (spec.blocks[d] > 1 && spec.side[d][0] == NET_WRAP && !plan->torus[d])
