@@ -10,7 +10,10 @@
 #define PovmSay(...) PetscCall(PetscPrintf(PETSC_COMM_WORLD, __VA_ARGS__))
 #define PovmCheck(condition, ...) \
   do { \
-    if (!TES_CHECK(condition)) PetscCall(PetscPrintf(PETSC_COMM_SELF, "# " __VA_ARGS__)), PetscCall(PetscPrintf(PETSC_COMM_SELF, "\n")); \
+    if (!TES_CHECK(condition)) { \
+      PetscCall(PetscPrintf(PETSC_COMM_SELF, "# " __VA_ARGS__)); \
+      PetscCall(PetscPrintf(PETSC_COMM_SELF, "\n")); \
+    } \
   } while (0)
 
 static inline PetscReal PovmRandom(uint32_t a, uint32_t b)

@@ -395,7 +395,8 @@ static PetscErrorCode DerivativesAreFiniteDifferences(void)
       together = PetscMax(together, PetscAbsReal(all - sum[i]));
     }
     PovmSay("# %s: %d derivatives, off finite differences by %.1e; weighted sum %.1e\n", nets[k].name, net->n_parameters, worst, together);
-    PovmCheck(worst < 2e-9 && together < 1e-13, "%s", nets[k].name);
+    /* rounding of ln p (about 10) over h: 1e-15 10 / 1e-6 */
+    PovmCheck(worst < 1e-8 && together < 1e-13, "%s", nets[k].name);
     PetscCall(PetscFree2(rows, sum));
     PetscCall(LbNetDestroy(&net));
   }
@@ -431,7 +432,7 @@ static PetscErrorCode SamplesFollowTheDistribution(void)
         }
         for (int c = 0; c < ALL; c++) chi2 += (seen[c] - TOTAL * exp(p[c])) * (seen[c] - TOTAL * exp(p[c])) / (TOTAL * exp(p[c]));
         PovmSay("# %s, %d strings, %s: chi^2 = %.1f for 63 degrees of freedom\n", nets[k].name, strings, unique ? "multiplicities" : "one by one", chi2);
-        PovmCheck(chi2 < 114 && chi2 > 27 && PetscAbsReal(sum - 1) < 1e-12, "p-value below 1e-4, or too good: %g", chi2); /* quantiles 1e-4 and 1 - 1e-4 of chi^2(63) */
+        PovmCheck(chi2 < 114 && chi2 > 27 && PetscAbsReal(sum - 1) < 1e-10, "p-value below 1e-4, or too good: %g", chi2); /* quantiles 1e-4 and 1 - 1e-4 of chi^2(63) */
         PetscCall(LbSamplesDestroy(&samples));
         PetscCall(LbStringsDestroy(&s));
         PetscCall(LbNetDestroy(&net));
