@@ -10,15 +10,13 @@
 set -u
 name=$1 program=$2 deck=$3 state=$4
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=tests/support/shell.sh
+. "$here/../support/shell.sh"
 export TESSERA_HOME; TESSERA_HOME=$(cd "$here/../.." && pwd -P)
 export TESSERA=$program TESSERA_RANKS=2 TESSERA_BIND=none
 scripts=$TESSERA_HOME/jobscripts
 unset OMPI_MCA_odls_base_sigkill_timeout
 
-fail() { echo "FAILED: $*" >&2; for f in "$work"/*.log; do [ -s "$f" ] && { echo "--- $f"; tail -n 20 "$f"; } >&2; done; exit 1; }
-says() { grep -q -- "$2" "$1" || fail "$1 does not say '$2'"; }
-status_is() { [ "$(cut -d' ' -f1 <"$1/status")" = "$2" ] || fail "$1/status says '$(cat "$1/status")', wanted $2"; }
-same() { "$program" compare "$1" "$2" >compare.log 2>&1 || fail "$1 and $2 differ: $(cat compare.log)"; }
 submit() { sbatch --parsable --output=%x.%j.log "$@"; }
 until_true() { # until_true SECONDS WHAT COMMAND...
     local seconds=$1 what=$2 _; shift 2

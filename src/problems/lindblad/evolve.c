@@ -57,12 +57,10 @@ static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
 
   PetscFunctionBegin;
   (void)problem;
-  e->usable_ranks   = LbLiouvilleRanks(&c->model, e->ranks);
-  e->bytes_per_rank = LbDensityBytes(&c->model, e->usable_ranks, vectors);
-  e->bytes_output   = 8 * c->model.size;
-  e->steps          = 1 + (PetscReal)(Intervals(c) * Parts(c));
-  snprintf(e->note, sizeof e->note, "density matrix of %.4g real entries, %.4g bytes per vector, %d vectors (%s), ranks share memory", (double)c->model.size, (double)(8 * c->model.size), vectors,
-           lb_integrator_names[kind]);
+  PetscCall(LbDensityEstimate(c, vectors, e));
+  e->steps = 1 + (PetscReal)(Intervals(c) * Parts(c));
+  snprintf(e->note, sizeof e->note, "density matrix of %.4g real entries, %.4g bytes per vector, %d vectors (%s); %s", (double)c->model.size, (double)(8 * c->model.size), vectors,
+           lb_integrator_names[kind], e->bytes_sent > 0 ? "bytes sent are those of one application" : "ranks of one node share memory and send nothing");
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -17,7 +17,9 @@ static const char *const inner_names[]   = {"steady", "evolve", NULL};
 static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
 static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
+static const char *const transport_names[] = {"auto", "shared", "messages", "exchange", "remap", NULL}; /* LbTransport */
 static const char *const automatic[]     = {"auto", NULL};
+static const char *const memory_names[]  = {"auto", "shared", "messages", NULL};
 static const char *const booleans[]      = {"false", "true", NULL};
 static const char *const observe_names[] = {"auto", "expectation", "purity", "entropy", "energy", "trace", "current", "population", NULL};
 static const char *const povm_kinds[]    = {"tetra", "pauli4", NULL};
@@ -91,7 +93,7 @@ static const TesKey observable_keys[] = {
   TES_ITEMS(LbObservableItem, sum, LbSumItem, sum_keys, .optional = PETSC_TRUE, .help = "sum of several products, each on the same number of places"),
   TES_REALS(LbObservableItem, coeff, .fallback = "1", .min_items = 1, .max_items = 2, .help = "factor, or [re, im]"),
   TES_ENUM(LbObservableItem, reduce, .fallback = "mean", .choices = reduce_names, .help = "over the places: mean, sum, or each (NAME_0, NAME_1, ...)"),
-  TES_INTS(LbObservableItem, subsystem, .optional = PETSC_TRUE, .min_items = 1, .help = "entropy: the sites; default all"),
+  TES_INTS(LbObservableItem, subsystem, .optional = PETSC_TRUE, .min_items = 1, .help = "purity, entropy: the sites; default all"),
   TES_KEYS_END,
 };
 
@@ -162,8 +164,10 @@ const TesKey lb_keys[] = {
   TES_SECTION("trajectories", .help = "solver: trajectories; how they are computed"),
   TES_INT_OR(Lindblad, trajectories.block, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000), .when = "solver=trajectories",
              .help = "trajectories per step; `until` is asked after each; auto: 32 to 1024, fewer for large systems"),
-  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories",
-             .help = "ranks of a node that share one state vector; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories", .restart_may_change = PETSC_TRUE,
+             .help = "ranks that hold one state vector together; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_ENUM(Lindblad, trajectories.memory, .fallback = "auto", .choices = memory_names, .when = "solver=trajectories", .restart_may_change = PETSC_TRUE,
+           .help = "how they hold it: shared, the memory of one node; messages, each its part, on any nodes; auto: shared while they fit on one node. The bits are the same"),
   TES_BOOL(Lindblad, trajectories.share, .fallback = "true", .when = "solver=trajectories", .help = "compute the evolution without jumps once and draw among the trajectories that jump (pure initial state)"),
   TES_REAL(Lindblad, trajectories.splitting_error, .fallback = "1e-4", .range = TES_BETWEEN(1e-12, 1), .unit = "1", .when = "solver=trajectories",
            .help = "integrator strang without a step: the step is halved until Richardson's estimate of the error of the columns is below this"),
@@ -197,6 +201,10 @@ const TesKey lb_keys[] = {
   TES_REAL(Lindblad, step.hmax, .fallback = "0.25", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm", .help = "largest step"),
   TES_REAL(Lindblad, step.hmin, .fallback = "0.002", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm", .help = "heun: steps this small are taken whatever their error"),
   TES_REAL(Lindblad, step.reg, .fallback = "1e-5", .range = TES_BETWEEN(0, 1), .unit = "1", .when = "solver=povm", .help = "ridge relative to the trace; 1e-6 with 2000 samples or more, 1e-8 with samples: exact"),
+  TES_ENUM(Lindblad, parallel.transport, .fallback = "auto", .choices = transport_names, .when = "solver=density",
+           .help = "how ranks share a density matrix: shared memory (one node), or messages: exchange of what others' rows read, or remap of whole tiles; messages takes what sends less; auto: shared on one node, else messages"),
+  TES_REAL(Lindblad, parallel.buffer, .fallback = "0", .range = TES_BETWEEN(0, 4096), .unit = "MiB", .when = "solver=density",
+           .help = "buffers of messages per rank; 0: an eighth of the vector, 1 to 64 MiB. At least one tile is held whatever is asked"),
   TES_ITEMS(LbModelDeck, observables, LbObservableItem, observable_keys, .fallback = "[]", .help = "columns of the series"),
   TES_KEYS_END,
 };

@@ -3,6 +3,7 @@
 #include "integrator.h"
 #include "liouville.h"
 
+typedef enum { LB_MEMORY_AUTO, LB_MEMORY_SHARED, LB_MEMORY_MESSAGES } LbMemoryKind;
 typedef enum { LB_SOLVER_DENSITY, LB_SOLVER_TRAJECTORIES, LB_SOLVER_POVM } LbSolverKind;
 typedef enum { LB_STRINGS_NONE, LB_STRINGS_TRANSLATIONS, LB_STRINGS_SNAKES, LB_STRINGS_LIST } LbStringsWord;
 typedef enum { LB_TASK_EVOLVE, LB_TASK_STEADY, LB_TASK_SPECTRUM, LB_TASK_CORRELATION, LB_TASK_SWEEP } LbTaskKind;
@@ -17,7 +18,7 @@ typedef struct {
   int      kind, item;
   int      n_terms;   /* expectation: sum of products */
   LbTerm  *term;      /* coefficients include 1/n of a mean */
-  PetscInt n_sites;   /* entropy: sites of the subsystem */
+  PetscInt n_sites;   /* purity, entropy: sites of the subsystem; purity of all sites: 0 */
   int     *site;
   PetscBool two_parts;/* two columns, _re and _im */
 } LbObservable;
@@ -69,6 +70,7 @@ struct Lindblad {
     PetscReal start, end, output_every;
   } time;
   LbIntegratorDeck integrator;
+  LbParallel       parallel;
   struct {
     int        method, check_unique; /* words of the deck */
     PetscReal  rtol;
@@ -100,6 +102,7 @@ struct Lindblad {
   } until;
   struct {
     TesIntOr  block, members;
+    int       memory;
     PetscBool share;
     PetscReal splitting_error;
   } trajectories;
@@ -129,6 +132,7 @@ struct Lindblad {
     PetscReal tol, cap, h0, hmax, hmin, reg;
   } step;
 
+  PetscBool       thermal; /* the initial state is a thermal one */
   PetscBool       ready; /* the model is sound */
   LbModel         model;
   LbObservables   observables;
@@ -153,6 +157,7 @@ PetscErrorCode LbDensityDestroy(Lindblad *c);
 PetscErrorCode LbDensityState(Lindblad *c, const char name[], LbVec *x, TesState state); /* a vector as an item of the state */
 PetscErrorCode LbDensityMeasure(Lindblad *c, const LbVec *x, PetscReal t);               /* all observables; Collective on the world */
 PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
+PetscErrorCode LbDensityEstimate(Lindblad *c, PetscReal vectors, TesEstimate *e); /* ranks, memory and traffic per application */
 PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 

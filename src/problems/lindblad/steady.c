@@ -51,10 +51,10 @@ static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
 
   PetscFunctionBegin;
   (void)problem;
-  e->usable_ranks   = LbLiouvilleRanks(&c->model, e->ranks);
-  e->bytes_per_rank = LbDensityBytes(&c->model, e->usable_ranks, vectors) + (c->model.n <= 1024 ? 96 * c->model.size : 0);
-  e->bytes_output   = 8 * c->model.size;
-  snprintf(e->note, sizeof e->note, "density matrix of %.4g real entries, up to %.0f vectors, ranks share memory", (double)c->model.size, (double)vectors);
+  PetscCall(LbDensityEstimate(c, vectors, e));
+  e->bytes_per_rank += c->model.n <= 1024 ? 96 * c->model.size : 0;
+  snprintf(e->note, sizeof e->note, "density matrix of %.4g real entries, up to %.0f vectors; %s", (double)c->model.size, (double)vectors,
+           e->bytes_sent > 0 ? "bytes sent are those of one application" : "ranks of one node share memory and send nothing");
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -3,22 +3,27 @@
    A step is one block of trajectories with consecutive numbers; blocks are joined in the order of their numbers, and whether they are enough (`until`) is asked after each, so any rank count does the
    same steps and finds the same bits, before and after a restart. When there are enough, further steps give out the rows of the series, one output time each.
 
-   With the evolution without jumps shared, p = |psi_0(T)|^2:  <O> = p O_0 + (1 - p) mean,  standard error (1 - p) s / sqrt(M).  State of the run: count, means and squares per column and time. */
+   With the evolution without jumps shared, p = |psi_0(T)|^2:  <O> = p O_0 + (1 - p) mean,  standard error (1 - p) s / sqrt(M).  State of the run: count, means and squares per column and time.
+   Purity and entropy come from averaged reduced density matrices (traj_reduced.c), whose elements are further columns. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "lindblad.h"
-#include "traj_groups.h"
+#include "traj_reduced.h"
+#include "traj_start.h"
 
 typedef struct {
   const LbMotionKind *kind;
   LbPathSetting       set;
-  PetscInt            n_times, n_items, n_real; /* n_items: sums, with the cut-off's; n_real: columns of real numbers */
+  PetscInt            n_times, n_items, n_real; /* n_items: sums, with the cut-off's and those of reduced matrices; n_real: columns of real numbers */
   PetscBool           cutoff;
   LbGroups            groups;
   LbPath              path;
   LbMoments           total, block;  /* [n_times][n_real], then the number of jumps */
   PetscReal          *record;        /* [n_times][2 n_items] */
+  LbMixture           mixture;
+  LbReduced           reduced;
+  int                *reduced_of;    /* [n_columns] which of them a column is, -1 for a mean */
   PetscInt64          emitted;       /* rows of the series given out */
   PetscReal           end;           /* of the run that the state belongs to */
   PetscInt64          lost, applications;
@@ -27,8 +32,12 @@ typedef struct {
 
 static PetscInt Block(const Lindblad *c)
 {
+  PetscInt largest = 1024;
+
   if (c->trajectories.block.word < 0) return c->trajectories.block.value;
-  return (PetscInt)PetscMax(32, PetscMin(1024, 524288 / PetscMax(c->model.n, 1)));
+  for (int k = 0; k < c->observables.n; k++)
+    if (c->observables.item[k].kind == LB_OBSERVE_PURITY || c->observables.item[k].kind == LB_OBSERVE_ENTROPY) largest = 32; /* their errors come from the spread of the blocks */
+  return (PetscInt)PetscMax(32, PetscMin(largest, 524288 / PetscMax(c->model.n, 1)));
 }
 
 static PetscInt Times(const Lindblad *c)
@@ -38,7 +47,7 @@ static PetscInt Times(const Lindblad *c)
 
 static PetscBool IsPure(const Lindblad *c)
 {
-  return c->model_deck.initial.mixed ? PETSC_FALSE : PETSC_TRUE;
+  return c->model_deck.initial.mixed || c->model_deck.initial.checkpoint || c->thermal ? PETSC_FALSE : PETSC_TRUE;
 }
 
 /* auto: strang for constant terms on two spins at most; larger exponentials, to be made anew at each jump, cost more than dp5 does */
@@ -96,17 +105,20 @@ static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "integrator.kind", "not possible with solver: trajectories: auto, dp5 and strang are"));
   }
-  if (TesDeckHas(TesProblemDeck(problem), "initial.thermal") || c->model_deck.initial.checkpoint) {
+  c->thermal = TesDeckHas(TesProblemDeck(problem), "initial.thermal");
+  if ((c->thermal || c->model_deck.initial.checkpoint) && c->model.n > LB_MIXTURE) {
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "initial", ": trajectories begin in a product state or the maximally mixed one; thermal states and checkpoints need solver: density"));
+    PetscCall(TesDeckComplain(problem, c->thermal ? "initial.thermal" : "initial.checkpoint", ": trajectories begin in eigenvectors of this state, which are found up to dimension %d; here it is %" PetscInt64_FMT
+                              ": begin in a product state or the maximally mixed one (initial.mixed)", LB_MIXTURE, c->model.n));
   }
   for (int k = 0; k < c->observables.n; k++) {
     const LbObservable *o = &c->observables.item[k];
 
-    if (o->kind != LB_OBSERVE_PURITY && o->kind != LB_OBSERVE_ENTROPY) continue;
+    if ((o->kind != LB_OBSERVE_PURITY && o->kind != LB_OBSERVE_ENTROPY) || LbReducedDimension(&c->model, o) <= LB_REDUCED) continue;
     *good = PETSC_FALSE;
     snprintf(path, sizeof path, "observables.%d", o->item);
-    PetscCall(TesDeckComplain(problem, path, ": `%s` is no mean over trajectories (every one of them is pure): it needs solver: density", o->name));
+    PetscCall(TesDeckComplain(problem, path, ": `%s` comes from the reduced density matrix of its sites, here of dimension %.0f, which trajectories average up to %d: name a smaller `subsystem`, or take solver: density",
+                              o->name, (double)LbReducedDimension(&c->model, o), LB_REDUCED));
   }
   if (c->model.n_sites > LB_WAVE_SITES || c->model.n < 0 || c->model.n > (PetscInt64)1 << 40) {
     *good = PETSC_FALSE;
@@ -123,6 +135,12 @@ static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
   (void)problem;
   e->usable_ranks   = (int)PetscMin((PetscReal)e->ranks, (PetscReal)Block(c) * members);
   e->bytes_per_rank = Bytes(c) / PetscMin(members, e->ranks) + 8. * 4 * Times(c) * (c->observables.n_columns + 1);
+  if (c->thermal || c->model_deck.initial.checkpoint) e->bytes_per_rank += 64. * (double)c->model.n * (double)c->model.n; /* while its eigenvectors are found */
+  for (int k = 0; k < c->observables.n; k++) {
+    const PetscReal n = LbReducedDimension(&c->model, &c->observables.item[k]);
+
+    if (c->observables.item[k].kind == LB_OBSERVE_PURITY || c->observables.item[k].kind == LB_OBSERVE_ENTROPY) e->bytes_per_rank += 8. * 24 * Times(c) * n * n;
+  }
   e->bytes_output   = 8. * 4 * Times(c) * (c->observables.n_columns + 1);
   e->bytes_sent     = e->ranks > 1 ? 16. * Times(c) * (c->observables.n_columns + 1) * PetscLog2Real((PetscReal)Block(c)) : 0;
   e->steps          = PetscCeilReal((PetscReal)c->until.max / Block(c)) + Times(c);
@@ -137,7 +155,7 @@ static PetscErrorCode Terms(Lindblad *c, Trajectories *r, LbWaveTerm **terms, in
   PetscFunctionBegin;
   *n = 0;
   for (int k = 0; k < c->observables.n; k++) *n += c->observables.item[k].kind == LB_OBSERVE_ENERGY ? c->model.n_terms : c->observables.item[k].n_terms;
-  PetscCall(PetscMalloc1(*n + c->model.n_sites + 1, terms));
+  PetscCall(PetscMalloc1(*n + c->model.n_sites + LbReducedTermCount(&r->reduced) + 1, terms));
   *n = 0;
   for (int k = 0; k < c->observables.n; k++) {
     const LbObservable *o      = &c->observables.item[k];
@@ -158,6 +176,24 @@ static PetscErrorCode Terms(Lindblad *c, Trajectories *r, LbWaveTerm **terms, in
     term.term.p.op[0][d * d - 1] = 1;
     (*terms)[(*n)++]             = term;
   }
+  PetscCall(LbReducedTerms(c, &r->reduced, *terms + *n));
+  *n += LbReducedTermCount(&r->reduced);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the members of a group on several nodes send what others need; they do as well on one node if the deck says so */
+static PetscErrorCode Messages(TesProblem problem, const Lindblad *c, int members, PetscBool *messages)
+{
+  MPI_Comm node;
+  int      here;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_split_type(TesProblemComm(problem), MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
+  PetscCallMPI(MPI_Comm_size(node, &here));
+  PetscCallMPI(MPI_Comm_free(&node));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &here, 1, MPI_INT, MPI_MIN, TesProblemComm(problem)));
+  *messages = c->trajectories.memory == LB_MEMORY_MESSAGES || (c->trajectories.memory == LB_MEMORY_AUTO && members > here) ? PETSC_TRUE : PETSC_FALSE;
+  if (*messages) PetscCall(TesProblemSay(problem, "each state is held in parts by %d ranks, which send each other what their windows need", members));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -178,11 +214,25 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
   r->n_times   = Times(c);
   r->n_items   = c->observables.n + (r->cutoff ? 1 : 0);
   r->n_real    = c->observables.n_columns + (r->cutoff ? 1 : 0);
+  PetscCall(LbReducedCreate(c, (int)r->n_times, (int)r->n_items, r->n_real, &r->reduced));
+  r->n_items += r->reduced.n_sums;
+  r->n_real += r->reduced.n_columns;
+  PetscCall(PetscMalloc1(c->observables.n_columns + 1, &r->reduced_of));
+  for (int k = 0, column = 0, of = 0; k < c->observables.n; k++) {
+    const PetscBool is = c->observables.item[k].kind == LB_OBSERVE_PURITY || c->observables.item[k].kind == LB_OBSERVE_ENTROPY ? PETSC_TRUE : PETSC_FALSE;
+
+    r->reduced_of[column++] = is ? of++ : -1;
+    if (c->observables.item[k].two_parts) r->reduced_of[column++] = -1;
+  }
+  if (c->thermal) PetscCall(LbMixtureThermal(&c->model, c->model_deck.initial.thermal, c->time.start, &r->mixture));
+  else if (c->model_deck.initial.checkpoint) PetscCall(TesAgree(TesProblemComm(problem), LbMixtureCheckpoint(problem, c, &r->mixture)));
+  if (r->mixture.n) r->set.mixture = &r->mixture;
   PetscCall(LbMomentsCreate(r->n_times * r->n_real + 1, &r->total));
   PetscCall(LbMomentsCreate(r->n_times * r->n_real + 1, &r->block));
   PetscCall(PetscCalloc1(r->n_times * 2 * r->n_items + 1, &r->record));
   PetscCallMPI(MPI_Comm_size(TesProblemComm(problem), &size));
-  PetscCall(LbGroupsCreate(TesProblemComm(problem), Members(c, size), &r->groups));
+  PetscCall(Messages(problem, c, Members(c, size), &r->set.messages));
+  PetscCall(LbGroupsCreate(TesProblemComm(problem), Members(c, size), r->set.messages, &r->groups));
 
   PetscCall(Terms(c, r, &terms, &r->set.n_terms));
   PetscCall(PetscCalloc1(c->model.n_sites, &local));
@@ -242,6 +292,7 @@ static void Columns(const Lindblad *c, const Trajectories *r, const PetscReal va
     if (c->observables.item[k].two_parts) column[at++] = values[2 * k + 1];
   }
   if (r->cutoff) column[at] = values[2 * c->observables.n];
+  LbReducedColumns(&r->reduced, values, column);
 }
 
 static PetscErrorCode Sample(PetscInt64 id, PetscReal row[], void *ctx)
@@ -265,6 +316,11 @@ static PetscErrorCode Value(const Lindblad *c, const Trajectories *r, PetscInt k
 
   PetscFunctionBegin;
   PetscCall(LbPathShared(r->path, &shared, &p));
+  if (column < c->observables.n_columns && r->reduced_of[column] >= 0) {
+    *value = r->reduced.value[r->reduced_of[column] * r->n_times + k];
+    *error = r->reduced.error[r->reduced_of[column] * r->n_times + k];
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   *value = LbMomentsMean(&r->total, k * r->n_real + column);
   *error = (1 - p) * LbMomentsError(&r->total, k * r->n_real + column);
   if (shared) {
@@ -278,9 +334,21 @@ static PetscErrorCode Value(const Lindblad *c, const Trajectories *r, PetscInt k
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode EvaluateReduced(Trajectories *r)
+{
+  const PetscReal *shared;
+  PetscReal        p;
+
+  PetscFunctionBegin;
+  PetscCall(LbPathShared(r->path, &shared, &p));
+  PetscCall(LbReducedEvaluate(&r->reduced, shared, 2 * r->n_items, p));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode LargestError(const Lindblad *c, Trajectories *r)
 {
   PetscFunctionBegin;
+  PetscCall(EvaluateReduced(r));
   r->largest_error = 0;
   for (PetscInt k = 0; k < r->n_times; k++)
     for (PetscInt column = 0; column < c->observables.n_columns; column++) {
@@ -316,6 +384,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
     PetscCall(LbPathCounts(r->path, &counts[0], &counts[1], &counts[2], &sub, &error));
     PetscCall(LbSampleBlock(&r->groups, first, n, Sample, c, &r->block));
     LbMomentsJoin(&r->total, &r->block);
+    LbReducedAdd(&r->reduced, first / Block(c), &r->block, r->n_real);
     PetscCall(LargestError(c, r));
     {
       PetscInt64 after[4] = {0}, mine[2] = {0, 0};
@@ -380,6 +449,10 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
     PetscCheck(!(PetscAbsReal(r->end - c->time.end) > 0), TesProblemComm(problem), TES_ERR_DECK,
                "these trajectories end at t = %.10g: another time.end (%.10g) needs a fresh run; until.max and until.stderr may change", (double)r->end, (double)c->time.end);
   PetscCall(TesStateReals(state, "moments", 1 + 2 * r->total.n, r->total.data));
+  if (r->reduced.n) {
+    PetscCall(TesStateReals(state, "reduced", (PetscInt)r->reduced.n_groups * r->reduced.width, r->reduced.group));
+    if (state->ops->mode == TES_STATE_WRITES_PROBLEM) PetscCall(EvaluateReduced(r));
+  }
   PetscCall(TesStateInt(state, "rows", &r->emitted));
   PetscCall(TesStateReal(state, "largest_error", &r->largest_error));
   PetscCall(TesStateInt(state, "lost", &r->lost));
@@ -444,6 +517,9 @@ static PetscErrorCode Destroy(TesProblem problem, Lindblad *c)
   PetscCall(LbGroupsDestroy(&r->groups));
   PetscCall(LbMomentsDestroy(&r->total));
   PetscCall(LbMomentsDestroy(&r->block));
+  PetscCall(LbMixtureDestroy(&r->mixture));
+  PetscCall(LbReducedDestroy(&r->reduced));
+  PetscCall(PetscFree(r->reduced_of));
   PetscCall(PetscFree(r->record));
   PetscCall(PetscFree(c->task_data));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -54,6 +54,38 @@ assert abs(a['gap'][()] - b['gap'][()]) < 1e-8, (a['gap'][()], b['gap'][()])
 assert a['zero_eigenvalues'][()] == 1 and a['worst_residual'][()] < 1e-6
 PY
 }
+case_members() { # states held by one rank, by two in parts with messages, by two groups of two, and by parts after a restart: the same bits
+    local few=(--set system.sites.0.count=14 --set until.max=6 --set until.stderr=0 --set time.end=0.5 --set trajectories.block=3)
+    run 1 alone tfim_trajectories "${few[@]}"
+    timeout 200 mpirun -n 2 "$program" run "$decks/tfim_trajectories.yaml" --output parts "${few[@]}" --set trajectories.members=2 --set trajectories.memory=messages >out
+    grep -q "held in parts by 2 ranks" out
+    run 4 groups tfim_trajectories "${few[@]}" --set trajectories.members=2 --set trajectories.memory=messages
+    run 1 cut tfim_trajectories "${few[@]}" --set run.steps=1 2>/dev/null || [ $? = 75 ]
+    run 3 cut tfim_trajectories "${few[@]}" --restart --set trajectories.members=3 --set trajectories.memory=messages
+    for other in parts groups cut; do "$program" compare alone $other; done
+}
+case_messages() { # ranks that share memory, and ranks that send messages: the same bits for every task, also after a restart that changes ranks and messages
+    local small=(--set time.end=0.5) ten=(--set system.sites.0.count=10 --set time.end=0.02 --set time.output_every=0.01)
+    run 1 one tfim_ring "${small[@]}"; run 1 ten tfim_ring "${ten[@]}"
+    for way in exchange remap; do
+        run 2 two_$way tfim_ring "${ten[@]}" --set parallel.transport=$way; "$program" compare ten two_$way
+        run 4 four_$way tfim_ring "${ten[@]}" --set parallel.transport=$way --set parallel.buffer=0.1; "$program" compare ten four_$way
+    done
+    timeout 60 mpirun -n 2 "$program" run "$decks/tfim_ring.yaml" --output said "${ten[@]}" --set parallel.transport=messages >out; grep -q "ranks send messages: exchange, 4.194 MB" out
+    for kind in dp5 lsrk4 strang4 krylov; do
+        run 1 one_$kind tfim_ring "${small[@]}" --set integrator.kind=$kind
+        run 4 four_$kind tfim_ring "${small[@]}" --set integrator.kind=$kind --set parallel.transport=messages; "$program" compare one_$kind four_$kind
+    done
+    run 4 cut tfim_ring "${small[@]}" --set parallel.transport=exchange --set run.steps=3 2>/dev/null || [ $? = 75 ]
+    run 2 cut tfim_ring "${small[@]}" --set parallel.transport=shared --set run.steps=4 --restart 2>/dev/null || [ $? = 75 ]
+    run 2 cut tfim_ring "${small[@]}" --set parallel.transport=messages --restart; "$program" compare one cut
+    for deck in steady_tfim spectrum_tfim mollow bose_hubbard_dimer; do
+        short=(); [ $deck != mollow ] || short=(--set time.end=0.5); [ $deck != bose_hubbard_dimer ] || short=(--set time.end=0.4)
+        run 2 shared_$deck $deck ${short[@]+"${short[@]}"}
+        run 2 messages_$deck $deck ${short[@]+"${short[@]}"} --set parallel.transport=messages; "$program" compare shared_$deck messages_$deck
+    done
+    run 3 sweep sweep_tfim --set sweep.batch=2 --set parallel.transport=messages; run 1 single sweep_tfim --set sweep.batch=2; "$program" compare sweep single
+}
 case_initial() { # thermal and mixed states, a state from another run's checkpoint, a user's operator, a table in time
     printf 't, f\n0, 0\n1, 1\n2, 1\n' > ramp.csv
     cat > thermal.yaml <<'Y'
