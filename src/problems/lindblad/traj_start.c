@@ -71,7 +71,7 @@ PetscErrorCode LbMixtureCheckpoint(TesProblem problem, Lindblad *c, LbMixture *m
   char         message[256];
 
   PetscFunctionBegin;
-  PetscCall(LbLiouvilleCreate(PETSC_COMM_SELF, &c->model, PETSC_FALSE, message, &d.l));
+  PetscCall(LbLiouvilleCreate(PETSC_COMM_SELF, &c->model, NULL, PETSC_FALSE, message, &d.l));
   PetscCheck(!message[0], PETSC_COMM_SELF, TES_ERR_DECK, "%s", message);
   PetscCall(LbVecCreate(LbLiouvilleSpace(d.l), &d.x));
   PetscCall(LbStateNamed(problem, &d, &c->model, &c->model_deck));

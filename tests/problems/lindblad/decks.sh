@@ -27,6 +27,13 @@ print('side peak at', side); assert abs(side - np.sqrt(25 - 1 / 16)) < 0.1
 PY
 }
 case_restart() { # a steady state, a correlation and a sweep cut and gone on with give what they give uninterrupted
+    local gcrot=(--set system.sites.0.count=7 --set steady.method=gcrot) # with the directions that it keeps: the same bits
+    run 1 directions steady_tfim "${gcrot[@]}"
+    run 2 later steady_tfim "${gcrot[@]}" --set run.steps=5 2>/dev/null || [ $? = 75 ]
+    run 3 later steady_tfim "${gcrot[@]}" --restart --set parallel.transport=messages; "$program" compare directions later
+    # a solve that is given too little ends with its history
+    if run 1 short steady_tfim "${gcrot[@]}" --set steady.max_applications=70 2>short.err; then exit 1; else [ $? = 4 ]; fi
+    grep -q "method gcrot has used steady.max_applications at .*last cycles: [0-9]*: [0-9.e-]*, [0-9]*: " short.err
     for deck in steady_tfim mollow sweep_tfim; do
         short=(); [ $deck != mollow ] || short=(--set time.end=1)
         run 1 whole_$deck $deck ${short[@]+"${short[@]}"}
@@ -65,7 +72,7 @@ case_members() { # states held by one rank, by two in parts with messages, by tw
     for other in parts groups cut; do "$program" compare alone $other; done
 }
 case_messages() { # ranks that share memory, and ranks that send messages: the same bits for every task, also after a restart that changes ranks and messages
-    local small=(--set time.end=0.5) ten=(--set system.sites.0.count=10 --set time.end=0.02 --set time.output_every=0.01)
+    local small=(--set time.end=0.5) ten=(--set system.sites.0.count=10 --set time.end=0.02 --set time.output_every=0.01 --set observables.9.name=trace)
     run 1 one tfim_ring "${small[@]}"; run 1 ten tfim_ring "${ten[@]}"
     for way in exchange remap; do
         run 2 two_$way tfim_ring "${ten[@]}" --set parallel.transport=$way; "$program" compare ten two_$way
