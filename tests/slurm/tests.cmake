@@ -12,5 +12,6 @@ foreach(case IN LISTS TES_SLURM_CASES)
   tes_slurm_test(${case} FIXTURES_REQUIRED slurm)
 endforeach()
 foreach(case signal time_limit) # submitted by `start`; looked at last
-  tes_slurm_test(${case} FIXTURES_REQUIRED slurm DEPENDS "${TES_SLURM_EARLY}")
+  tes_slurm_test(${case} FIXTURES_REQUIRED slurm)
+  set_tests_properties(slurm/${case} PROPERTIES DEPENDS "${TES_SLURM_EARLY}")
 endforeach()
