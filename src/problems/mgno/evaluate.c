@@ -122,6 +122,7 @@ static PetscErrorCode ReportWorst(TesProblem problem, TesReport report, PetscInt
   PetscReal       *x, *y, *o, *raw, most = 0;
 
   PetscFunctionBegin;
+  PetscCall(MgnoSamplesLoad(problem)); /* not yet here when a restart finds all steps done */
   PetscCall(MgnoWorkCreate(problem, 1, 1, &work)); /* rank 0 */
   PetscCall(PetscMalloc4(m->points * m->model.in_channels, &x, m->points * m->model.out_channels, &y, m->points * m->model.out_channels, &o, m->points * m->model.in_channels, &raw));
   PetscCall(MgnoSamplesFetch(problem, &work, &pair, x, y));
