@@ -4,7 +4,7 @@ add_subdirectory(kinds)
 # Every promise of the driver, for every kind: tests/contract/contract.sh CASE PROGRAM DECK RTOL FEW... RTOL "bits" asks for the same bits on all rank counts; FEW makes
 # the problem so small that nine ranks are too many. Cases of LONG run only where asked for, by `ctest -C long -R ^contract/` (tests/contract/README.md has their latest
 # results): what they try is the driver's alone, and another kind shows it each time.
-set(TES_CONTRACT_CASES ranks restart restart_first restart_last restart_other_ranks rerun refuse check_writes_nothing nan kill_write kill_flush kill_verify kill_rename kill_step signals second_signal
+set(TES_CONTRACT_CASES ranks restart restart_first restart_unreported restart_other_ranks rerun refuse check_writes_nothing nan kill_write kill_flush kill_verify kill_rename kill_step signals second_signal
     wall_time truncated flipped all_damaged full_disk full_disk_continue unwritable locked petsc_option later_step readers plot describe ranks_many hostile twice)
 function(tes_contract kind program deck tolerance)
   cmake_parse_arguments(C "" "" "LONG;FEW" ${ARGN})

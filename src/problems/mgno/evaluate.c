@@ -122,7 +122,6 @@ static PetscErrorCode ReportWorst(TesProblem problem, TesReport report, PetscInt
   PetscReal       *x, *y, *o, *raw, most = 0;
 
   PetscFunctionBegin;
-  PetscCall(MgnoSamplesLoad(problem)); /* not yet here when a restart finds all steps done */
   PetscCall(MgnoWorkCreate(problem, 1, 1, &work)); /* rank 0 */
   PetscCall(PetscMalloc4(m->points * m->model.in_channels, &x, m->points * m->model.out_channels, &y, m->points * m->model.out_channels, &o, m->points * m->model.in_channels, &raw));
   PetscCall(MgnoSamplesFetch(problem, &work, &pair, x, y));
@@ -158,6 +157,9 @@ PetscErrorCode MgnoEvaluateReport(TesProblem problem, TesReport report)
 
   PetscFunctionBegin;
   if (!n) PetscFunctionReturn(PETSC_SUCCESS);
+  /* a restart of a run that was killed between its last checkpoint and its report comes here without a step */
+  PetscCall(MgnoSamplesLoad(problem));
+  PetscCall(MgnoModelLoad(problem));
   PetscCall(PetscMalloc1(n, &column));
   for (int k = 0; k < MGNO_METRICS; k++) {
     TesFigureNote note = {.unit = "1", .scale = 1, .help = help};
