@@ -38,4 +38,6 @@ set_tests_properties(contract/environment PROPERTIES ENVIRONMENT "${TES_TEST_ENV
 tes_contract(lindblad tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract.yaml bits FEW system.sites.0.count=2 LONG truncated flipped all_damaged full_disk full_disk_continue unwritable locked kill_flush kill_verify kill_rename)
 tes_contract(lindblad_trajectories tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract_trajectories.yaml bits FEW system.sites.0.count=2 until.max=32 LONG refuse
              kill_flush kill_verify kill_rename second_signal wall_time truncated flipped all_damaged full_disk full_disk_continue unwritable locked petsc_option describe)
+tes_contract(lindblad_povm tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract_povm.yaml bits FEW samples.train=64 samples.observe=64 LONG rerun refuse check_writes_nothing kill_write kill_flush kill_verify kill_rename second_signal wall_time
+             truncated flipped all_damaged full_disk full_disk_continue unwritable locked petsc_option describe hostile twice)
 tes_contract(mgno tessera ${PROJECT_SOURCE_DIR}/tests/problems/mgno/contract.yaml bits FEW data.train=2 data.validation=1 data.test=1 train.batch=2 grid.n=[4,4] LONG truncated flipped all_damaged full_disk_continue unwritable locked kill_flush kill_verify kill_rename)

@@ -176,6 +176,7 @@ PetscErrorCode LbFlowAt(LbFlow *flow, PetscReal t, PetscInt64 number, double *di
   PetscCall(TesTreeDestroy(&tree));
   for (int k = 0; k < 2; k++) PetscCall(TesMaxAll(flow->comm, largest[k], &largest[k]));
   info->mean     = mean[p] / mean[p + 2];
+  for (int k = 0; k < p; k++) mean[k] /= mean[p + 2];
   info->largest  = largest[0];
   info->exponent = largest[1];
   info->distinct = flow->samples.count;
@@ -193,7 +194,7 @@ PetscErrorCode LbFlowAt(LbFlow *flow, PetscReal t, PetscInt64 number, double *di
       flow->f[first + s] = root * d;
       leaf[0] += w * d * d;
       leaf[1] += w * d * d * d * d;
-      for (int k = 0; k < p; k++) row[k] = root * (row[k] - mean[k] / mean[p + 2]);
+      for (int k = 0; k < p; k++) row[k] = root * (row[k] - mean[k]);
     }
     PetscCall(TesTreePush(tree));
   }
