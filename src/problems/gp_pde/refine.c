@@ -402,6 +402,14 @@ static PetscErrorCode NewtonStep(TesProblem problem, GpPde *gp, TesProgress *pro
   PetscCall(GpNewtonStep(gp, &gp->projected, &gp->attempt, &converged, &failed));
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "pass %" PetscInt_FMT ", background %" PetscInt_FMT ", newton %" PetscInt_FMT, gp->pass, Background(gp, gp->which),
                           gp->newton));
+  if (converged && gp->source.noise_sd > 0) { /* from the collocation solution on; replicated decisions */
+    PetscErrorCode ierr = GpMapSolve(gp, &gp->projected, &gp->attempt);
+
+    if (ierr == TES_ERR_NUMBERS) {
+      TesErrorForget();
+      failed = PETSC_TRUE;
+    } else PetscCall(ierr);
+  }
   if (converged || failed) PetscCall(FinishAttempt(problem, gp, failed));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
