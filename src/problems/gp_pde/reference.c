@@ -63,25 +63,6 @@ static void Initial(const GpPde *gp, GpTraining *t, PetscInt stage)
   }
 }
 
-static PetscErrorCode GatherLine(GpPde *gp, PetscReal *line)
-{
-  PetscMPIInt size, *counts, *firsts;
-
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_size(gp->comm, &size));
-  PetscCall(PetscMalloc2(size, &counts, size, &firsts));
-  for (PetscMPIInt r = 0; r < size; r++) {
-    PetscInt64 first, n_local;
-
-    TesPartitionRange(&gp->grid.part, r, &first, &n_local);
-    counts[r] = (PetscMPIInt)n_local;
-    firsts[r] = (PetscMPIInt)first;
-  }
-  PetscCallMPI(MPI_Allgatherv(gp->f, (PetscMPIInt)gp->grid.n_local, MPIU_REAL, line, counts, firsts, MPIU_REAL, gp->comm));
-  PetscCall(PetscFree2(counts, firsts));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode TrainingSetUp(GpPde *gp)
 {
   GpTraining  *t;
@@ -106,7 +87,7 @@ static PetscErrorCode TrainingSetUp(GpPde *gp)
   objective->f = gp->f;
   if (gp->dim == 1) {
     PetscCall(PetscMalloc1((size_t)gp->n[0], &t->line));
-    PetscCall(GatherLine(gp, t->line));
+    PetscCall(GpGatherLine(gp, &gp->grid, gp->f, t->line));
     objective->f = t->line;
   }
   n = (size_t)objective->slab.n_local;
