@@ -339,9 +339,11 @@ typedef struct { /* an attempt that may still become the candidate of its pass *
 } GpKept;
 
 PetscErrorCode GpRefineBest(GpPde *gp); /* make u_best's bases if they are not there */
+/* refine_state.c */
 PetscErrorCode GpRefineAttemptAdd(GpPde *gp, const GpAttempt *row);
 PetscErrorCode GpNewtonRowAdd(GpPde *gp, const GpNewtonRow *row);
 GpAttempt     *GpRefineAttempts(GpPde *gp, PetscInt *n);
+PetscErrorCode GpRefineState(GpPde *gp, TesState state);
 
 /* ---- check.c, report.c ---- */
 PetscErrorCode GpCheck(TesProblem problem);
