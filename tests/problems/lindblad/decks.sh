@@ -61,6 +61,7 @@ case_short() { # every deck runs
     run 2 traj tfim_trajectories --set system.sites.0.count=6 --set until.max=64 --set until.stderr=0.2 --set time.end=0.5
     run 1 xxz boundary_xxz; run 1 kerr kerr_cavity
     for figure in xyz spectrum traj; do "$program" plot $figure; done
+    [ -s xyz/plots/observables.png ] && [ -s traj/plots/errors.png ] && [ -s spectrum/plots/spectrum.png ] && [ ! -e spectrum/plots/observables.png ] # what is no function of time is not drawn as one
 }
 case_spectrum() { # the filtered Krylov method finds what the dense one does
     run 1 dense spectrum_tfim; run 2 krylov spectrum_tfim --set system.sites.0.count=6; run 1 six spectrum_tfim --set system.sites.0.count=6 --set spectrum.count=10
