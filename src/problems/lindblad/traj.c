@@ -84,6 +84,67 @@ static int Members(const Lindblad *c, int ranks)
   return (int)PetscMax(PetscMin(ranks, PetscCeilReal(Bytes(c) / 1073741824.)), (ranks + Block(c) - 1) / Block(c));
 }
 
+/* states of all sites that two products act on */
+static PetscReal Together(const LbModel *model, const LbProduct *p, const LbProduct *q)
+{
+  PetscReal size = 1;
+
+  for (int i = 0; i < p->n; i++) size *= model->dim[p->site[i]];
+  for (int i = 0; q && i < q->n; i++) {
+    PetscBool seen = PETSC_FALSE;
+
+    for (int k = 0; k < p->n; k++) seen = seen || p->site[k] == q->site[i] ? PETSC_TRUE : PETSC_FALSE;
+    if (!seen) size *= model->dim[q->site[i]];
+  }
+  return size;
+}
+
+/* small matrices are made for the sites of each product, of J+ J for jumps: they must stay small, for exponentials more so */
+static PetscErrorCode CheckProducts(TesProblem problem, const Lindblad *c, PetscBool *good)
+{
+  const PetscReal limit = c->integrator.kind == LB_STRANG ? LB_WAVE_GATE : LB_WAVE_SUPPORT;
+  const char     *why   = c->integrator.kind == LB_STRANG ? "for the exponentials of strang; dp5 does more" : "with solver: trajectories";
+  int             said  = -1;
+  char            path[64];
+
+  PetscFunctionBegin;
+  for (int t = 0; t < c->model.n_terms; t++) {
+    const PetscReal size = Together(&c->model, &c->model.term[t].p, NULL);
+
+    if (size <= limit || said == c->model.term[t].item) continue;
+    *good = PETSC_FALSE;
+    said  = c->model.term[t].item;
+    snprintf(path, sizeof path, "hamiltonian.%d", said);
+    PetscCall(TesDeckComplain(problem, path, ": a product acts on sites with %.0f states in all; %.0f are possible %s", (double)size, (double)limit, why));
+  }
+  said = -1;
+  for (int k = 0; k < c->model.n_jumps; k++) {
+    const LbJump *jump = &c->model.jump[k];
+
+    for (int p = 0; p < jump->n; p++)
+      for (int q = 0; q <= p; q++) {
+        const PetscReal size = Together(&c->model, &jump->part[p].p, &jump->part[q].p);
+
+        if (size <= limit || said == jump->item) continue;
+        *good = PETSC_FALSE;
+        said  = jump->item;
+        snprintf(path, sizeof path, "jumps.%d", said);
+        PetscCall(TesDeckComplain(problem, path, ": J+ J acts on sites with %.0f states in all; %.0f are possible %s", (double)size, (double)limit, why));
+      }
+  }
+  for (int k = 0; k < c->observables.n; k++)
+    for (int t = 0; t < c->observables.item[k].n_terms; t++) {
+      const PetscReal size = Together(&c->model, &c->observables.item[k].term[t].p, NULL);
+
+      if (size <= LB_WAVE_SUPPORT) continue;
+      *good = PETSC_FALSE;
+      snprintf(path, sizeof path, "observables.%d", c->observables.item[k].item);
+      PetscCall(TesDeckComplain(problem, path, ": a product acts on sites with %.0f states in all; %d are possible with solver: trajectories", (double)size, LB_WAVE_SUPPORT));
+      break;
+    }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
 {
   char path[64];
@@ -105,6 +166,7 @@ static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "integrator.kind", "not possible with solver: trajectories: auto, dp5 and strang are"));
   }
+  PetscCall(CheckProducts(problem, c, good));
   c->thermal = TesDeckHas(TesProblemDeck(problem), "initial.thermal");
   if ((c->thermal || c->model_deck.initial.checkpoint) && c->model.n > LB_MIXTURE) {
     *good = PETSC_FALSE;

@@ -49,6 +49,7 @@ PetscErrorCode LbWaveSet(const LbWaveSpace *space, const double *re, const doubl
 #define LB_WAVE_SITES   40   /* a state space of 2^40 fits no node */
 #define LB_WAVE_TIMES   64   /* factors of time of diagonal terms */
 #define LB_WAVE_SUPPORT 1024 /* dimension of what one product acts on */
+#define LB_WAVE_GATE    64   /* and with strang */
 
 /* one part of a sum: f_time c P, belonging to output `out` */
 typedef struct {
