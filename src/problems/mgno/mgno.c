@@ -9,7 +9,8 @@
      rollout    the network as a step in time (rollout.c)
    The state names the action and the place in it.
 
-   Distribution: samples over the ranks; all that belongs to one sample is done by one rank, so nothing depends on the number of ranks. */
+   Distribution: samples over groups of ranks; a group shares the grids of its samples in the network (ranks.c, net_halo_impl.h). Data, losses and solves of a sample are done by one rank. Nothing
+   depends on the number of ranks. */
 #include "model.h"
 
 const char *const mgno_action_names[] = {"generate", "train", "evaluate", "predict", "solve", "rollout", NULL};
@@ -29,6 +30,8 @@ static const char *const normalize_names[] = {"none", "gaussian", "pointwise", N
 static const char *const select_names[]    = {"last", "best_validation", NULL};
 static const char *const recompute_names[] = {"none", "layer", NULL};
 static const char *const reduce_names[]    = {"exact", "blocks", "fast", NULL};
+static const char *const halo_names[]      = {"narrow", "wide", NULL};
+static const char *const gather_names[]    = {"transpose", "gather", NULL};
 static const char *const method_names[]    = {"fgmres", "cg", NULL};
 static const char *const factor_names[]    = {"none", "double", "fourfold", NULL};
 static const char *const source_names[]    = {"constant", "random", NULL};
@@ -125,7 +128,15 @@ static const TesKey keys[] = {
   TES_INT(Mgno, solve.max_it, .fallback = "200", .range = TES_BETWEEN(1, 1000000), .help = "iterations per solve at most"),
   TES_INT(Mgno, solve.samples, .fallback = "0", .range = TES_AT_LEAST(0), .help = "test samples that are solved; 0: all"),
   TES_ENUM(Mgno, parallel.reduce, .fallback = "exact", .choices = reduce_names, .help = "sums of gradients: exact and blocks give the same bits on any number of ranks, fast does not"),
-  TES_INT(Mgno, parallel.blocks, .fallback = "4", .range = TES_BETWEEN(1, 1000000), .help = "work units of a batch: samples are split over the ranks in these; results do not depend on the ranks, but on this"),
+  TES_INTS(Mgno, parallel.blocks, .fallback = "[4]", .min_items = 1, .max_items = 4, .range = TES_BETWEEN(1, 1000000),
+           .help = "work units of a batch, then blocks of the grid along x, y, z (1 where not given): what ranks are given, never cut; results do not depend on the ranks, but on this"),
+  TES_INT(Mgno, parallel.groups, .fallback = "0", .range = TES_AT_LEAST(0), .help = "groups of ranks that the samples of a batch are split over, at most; 0: as many as there are units"),
+  TES_INTS(Mgno, parallel.grid, .fallback = "[0]", .min_items = 1, .max_items = 3, .range = TES_BETWEEN(0, 64),
+           .help = "ranks per dimension that share the grids of a group's samples, x first, at most (1 where not given); 0: only where ranks are left over"),
+  TES_ENUM(Mgno, parallel.halo, .fallback = "narrow", .choices = halo_names, .help = "between ranks that share a grid: ghosts for one operator at a time, or for a smoothing step, which is then worked on twice near the border; same bits"),
+  TES_ENUM(Mgno, parallel.coarse, .fallback = "transpose", .choices = gather_names,
+           .help = "levels that are too coarse for the blocks: each rank does them for some of the samples, or one rank does them for all; same bits"),
+  TES_INT(Mgno, parallel.min_local, .fallback = "8", .range = TES_BETWEEN(4, 4096), .help = "points per dimension that a block has at least on the levels that are cut; results depend on it"),
   TES_KEYS_END,
 };
 

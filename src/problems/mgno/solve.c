@@ -69,7 +69,7 @@ static PetscErrorCode ShellApply(PC pc, Vec r, Vec z)
   if (s->coefficient) PetscCall(PetscArraycpy(s->in, s->a, s->m->points));
   for (PetscInt64 i = 0; i < s->m->points; i++) s->in[(s->coefficient ? s->m->points : 0) + i] = from[i] / size;
   PetscCall(VecRestoreArrayRead(r, &from));
-  PetscCall(MgnoModelApply(s->m, s->net, s->in, s->out));
+  PetscCall(MgnoModelApply(s->m, s->net, 1, s->in, s->out));
   if (s->m->solve.method == 1) { /* the linear part alone: what the network gives for zero is taken off */
     for (PetscInt64 i = 0; i < s->m->points; i++) s->out[i] -= s->zero[i];
   }
@@ -92,7 +92,7 @@ static PetscErrorCode Preconditioned(Mgno *m, MgnoNet net, MgnoElliptic elliptic
   PetscFunctionBegin;
   PetscCall(PetscMalloc3(m->points * m->model.in_channels, &shell.in, m->points, &shell.out, m->points, &shell.zero));
   PetscCall(PetscArrayzero(shell.in, m->points * m->model.in_channels));
-  PetscCall(MgnoModelApply(m, net, shell.in, shell.zero));
+  PetscCall(MgnoModelApply(m, net, 1, shell.in, shell.zero));
   PetscCall(MgnoEllipticMatrix(elliptic, &A));
   PetscCall(MatCreateVecs(A, &x, &b));
   PetscCall(VecDuplicate(x, &r));
@@ -147,7 +147,7 @@ static PetscErrorCode Sample(Mgno *m, MgnoNet net, MgnoElliptic elliptic[METHODS
     } else {
       if (k == GUESS) {
         PetscCall(PetscArraycpy(in, x, m->points * m->model.in_channels));
-        PetscCall(MgnoModelApply(m, net, in, u));
+        PetscCall(MgnoModelApply(m, net, 1, in, u));
       }
       PetscCall(MgnoStencilSolve(m, elliptic[k], f, u, k == GUESS ? PETSC_TRUE : PETSC_FALSE, &values[2 * k + 1], &its));
     }
@@ -165,7 +165,7 @@ PetscErrorCode MgnoSolveStep(TesProblem problem, TesProgress *progress)
   const PetscInt64 first = m->place * GROUP, n = PetscMin(GROUP, Samples(m) - first), width = 2 * METHODS;
   PetscErrorCode   ierr  = PETSC_SUCCESS;
   MgnoElliptic     elliptic[METHODS] = {NULL};
-  TesPartition     work;
+  MgnoWork         work;
   MgnoNet          net;
   PetscInt64       pair[GROUP];
   PetscReal       *x, *y, *longer, seconds[METHODS] = {0};
@@ -173,12 +173,12 @@ PetscErrorCode MgnoSolveStep(TesProblem problem, TesProgress *progress)
   PetscFunctionBegin;
   PetscCall(MgnoSamplesLoad(problem));
   PetscCall(MgnoModelLoad(problem));
-  PetscCall(MgnoModelNet(m, PETSC_FALSE, &net));
+  PetscCall(MgnoModelNetAlone(m, &net));
   PetscCall(MgnoNetWeights(net, m->best));
   for (int k = 0; k < METHODS; k++) {
     if (Solves(m, k)) PetscCall(MgnoStencilSolver(m, k == GAMG ? MGNO_PC_GAMG : k == PLAIN ? MGNO_PC_NONE : MGNO_PC_MG, m->solve.rtol, m->solve.max_it, &elliptic[k]));
   }
-  PetscCall(TesPartitionCreate(comm, n, 1, &work));
+  PetscCall(MgnoWorkCreate(problem, n, 1, &work));
   PetscCall(PetscMalloc2(work.n_local * m->points * m->model.in_channels + 1, &x, work.n_local * m->points * m->model.out_channels + 1, &y));
   for (PetscInt64 i = 0; i < n; i++) pair[i] = (PetscInt64)m->data.train + m->data.validation + first + i;
   PetscCall(MgnoSamplesFetch(problem, &work, pair, x, y));
@@ -196,6 +196,7 @@ PetscErrorCode MgnoSolveStep(TesProblem problem, TesProgress *progress)
   m->solved   = longer;
   m->n_solved = (first + n) * width;
   PetscCall(PetscFree2(x, y));
+  PetscCall(MgnoWorkDestroy(&work));
   progress->work = (PetscReal)n;
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "solve %" PetscInt64_FMT "/%" PetscInt64_FMT, first + n, Samples(m)));
   PetscFunctionReturn(PETSC_SUCCESS);
