@@ -60,6 +60,16 @@ case_short() { # every deck runs
     run 2 cavities eight_cavities --set system.sites.0.count=4 --set "initial.product=[\"fock:1\", \"fock:0\", \"fock:0\", \"fock:0\"]"
     run 2 traj tfim_trajectories --set system.sites.0.count=6 --set until.max=64 --set until.stderr=0.2 --set time.end=0.5
     run 1 xxz boundary_xxz; run 1 kerr kerr_cavity
+    run 1 dephasing dephasing_ring --set time.end=0.2; run 1 pulse pulsed_chain
+    run 2 big xyz_4x4_trajectories --set "system.lattice.size=[3, 3]" --set system.sites.0.count=9 --set until.max=16 --set time.end=0.2
+    run 2 cooling thermal_cavity_trajectories --set until.max=128 --set time.end=0.5
+    /usr/bin/python3 - <<'PY'
+import h5py
+run = h5py.File('pulse/series.h5')['observables'] # a pulse of area pi turns the first spin over but for what leaves it meanwhile; the last spin is reached later
+first, last = run['excited_0'][:], run['excited_5'][:]
+print('first', first.max(), 'last', last.max())
+assert first[0] == 0 and first.max() > 0.9 and last[:10].max() < 0.01 and last.max() > 0.4
+PY
     for figure in xyz spectrum traj; do "$program" plot $figure; done
     [ -s xyz/plots/observables.png ] && [ -s traj/plots/errors.png ] && [ -s spectrum/plots/spectrum.png ] && [ ! -e spectrum/plots/observables.png ] # what is no function of time is not drawn as one
 }
