@@ -115,9 +115,9 @@ static PetscErrorCode Snapshots(TesProblem problem, TesReport report)
     for (PetscInt64 i = 0; i < m->points && work.n_local; i++) most = PetscMax(most, PetscAbsReal(y[i]));
     PetscCallMPI(MPI_Bcast(&most, 1, MPIU_REAL, 0, TesProblemComm(problem)));
     PetscCall(PetscSNPrintf(name, sizeof(name), "rollout_%s_truth", when[k]));
-    PetscCall(MgnoReportSample(m, TesProblemComm(problem), report, name, "1", "frame of the first test trajectory", 0, y, 0));
+    PetscCall(MgnoReportSample(m, TesProblemComm(problem), report, name, "1", "true frame", 0, y, 0));
     PetscCall(PetscSNPrintf(name, sizeof(name), "rollout_%s_prediction", when[k]));
-    PetscCall(MgnoReportSample(m, TesProblemComm(problem), report, name, "1", "the same by the network from the start", 0, o + frame[k] * length, most));
+    PetscCall(MgnoReportSample(m, TesProblemComm(problem), report, name, "1", "frame by the network", 0, o + frame[k] * length, most));
   }
   PetscCall(PetscFree3(x, y, o));
   PetscCall(MgnoWorkDestroy(&work));
