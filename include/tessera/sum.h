@@ -62,11 +62,16 @@ typedef PetscErrorCode (*TesTreeCombine)(PetscInt width, PetscReal *left, const 
 - ctx     - passed to combine
 
   TesTreeLeaf   - the block [width] for the next leaf, zeroed (borrowed until TesTreePush)
-  TesTreePush   - the leaf is complete: combine what can be combined
+  TesTreeLevels - how many levels up, `most` at most, a subtree begins at the next leaf that this rank owns whole
+  TesTreeNode   - as TesTreeLeaf, for the next 2^levels leaves that the caller combines itself in the tree's own order, ((0 1) (2 3)); not zeroed. PETSC_ERR_ARG_WRONGSTATE
+                  if these leaves are no subtree, or not all of this rank
+  TesTreePush   - the block is complete: combine what can be combined
   TesTreeFinish - result [width], the same bits on every rank and for every rank count (zeros if there is no unit). Collective
 @*/
 PetscErrorCode TesTreeCreate(MPI_Comm comm, const TesPartition *part, PetscInt width, TesTreeCombine combine, void *ctx, TesTree *tree);
 PetscErrorCode TesTreeLeaf(TesTree tree, PetscReal **block);
+PetscErrorCode TesTreeLevels(TesTree tree, PetscInt most, PetscInt *levels);
+PetscErrorCode TesTreeNode(TesTree tree, PetscInt levels, PetscReal **block);
 PetscErrorCode TesTreePush(TesTree tree);
 PetscErrorCode TesTreeFinish(TesTree tree, PetscReal *result);
 PetscErrorCode TesTreeDestroy(TesTree *tree);

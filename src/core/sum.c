@@ -20,7 +20,8 @@ struct _p_TesTree {
   PetscInt       width;
   TesTreeCombine combine;
   void          *ctx;
-  PetscInt64     next; /* global number of the next leaf */
+  PetscInt64     next;   /* global number of the next leaf */
+  PetscInt       levels; /* of the node in the block that was given out last */
   PetscInt       depth, room;
   Node           node[MAX_NODES];
   PetscReal    **block; /* [room] of [width] */
@@ -90,11 +91,32 @@ static PetscErrorCode PushNode(TesTree t, Node node)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode TesTreeLevels(TesTree tree, PetscInt most, PetscInt *levels)
+{
+  PetscInt64 left = tree->part.first_unit + tree->part.n_units_local - tree->next;
+
+  PetscFunctionBegin;
+  *levels = 0;
+  while (*levels < most && tree->next % ((PetscInt64)2 << *levels) == 0 && left >= (PetscInt64)2 << *levels) (*levels)++;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesTreeNode(TesTree tree, PetscInt levels, PetscReal **block)
+{
+  const PetscInt64 leaves = (PetscInt64)1 << levels;
+
+  PetscFunctionBegin;
+  PetscCheck(tree->next + leaves <= tree->part.first_unit + tree->part.n_units_local, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "more leaves than units of this rank");
+  PetscCheck(tree->next % leaves == 0, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "leaf %" PetscInt64_FMT " begins no subtree of %" PetscInt64_FMT, tree->next, leaves);
+  PetscCall(FreeBlock(tree, block));
+  tree->levels = levels;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode TesTreeLeaf(TesTree tree, PetscReal **block)
 {
   PetscFunctionBegin;
-  PetscCheck(tree->next < tree->part.first_unit + tree->part.n_units_local, PETSC_COMM_SELF, PETSC_ERR_ARG_WRONGSTATE, "more leaves than units of this rank");
-  PetscCall(FreeBlock(tree, block));
+  PetscCall(TesTreeNode(tree, 0, block));
   PetscCall(PetscArrayzero(*block, tree->width));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -102,8 +124,9 @@ PetscErrorCode TesTreeLeaf(TesTree tree, PetscReal **block)
 PetscErrorCode TesTreePush(TesTree tree)
 {
   PetscFunctionBegin;
-  PetscCall(PushNode(tree, (Node){0, tree->next}));
-  tree->next++;
+  PetscCall(PushNode(tree, (Node){tree->levels, tree->next >> tree->levels}));
+  tree->next += (PetscInt64)1 << tree->levels;
+  tree->levels = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -163,7 +186,7 @@ static PetscErrorCode FinishWhole(TesTree t, PetscReal *result)
     if (rank + step < size) PetscCall(JoinStack(t, rank + step));
   }
   if (!rank) PetscCall(Fold(t, result));
-  PetscCallMPI(MPI_Bcast(result, (int)t->width, MPIU_REAL, 0, t->comm));
+  if (size > 1) PetscCallMPI(MPI_Bcast(result, (int)t->width, MPIU_REAL, 0, t->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -7,20 +7,24 @@
    A DGEMM may round a row differently when the number of rows changes. Therefore each product runs over the rows of one unit, whatever the rank owns:
    the same shapes, hence the same bits, for every rank count.
 
-   Cost of compress per unit of q rows, n = prod of local sizes: 2 q n r_0 (1 + r_1/n_0 + ...) + 2 q prod r flops, and prod r additions in the tree. Below about 32 rows per
-   unit in 2D and 8 in 3D the additions and the narrow products cost more than half the rate (tests/bench/bench_mode_product.md: 0.65 of DGEMM at 64 rows, 0.2 with 3D
-   units of one row). Memory: two buffers of one unit and the cores of the tree. */
-#include "linalg_impl.h"
+   Where one size is small DGEMM spends its time beside the products (skinny.h). Units of up to 16 rows: the last product of compress adds up to four units in registers,
+   in the order of the tree. Up to 8 terms: the last product of expand runs over a row of transposed functions; in 2D with a core of up to 8 rows, M_0 core' comes
+   first and each row of the grid is a combination of its rows.
 
+   Cost of compress per unit of q rows, n = prod of local sizes: 2 q n r_0 (1 + r_1/n_0 + ...) + 2 q prod r flops, and prod r additions in the tree; rates are in
+   tests/bench/bench_mode_product.md. Memory: two buffers of one unit, four compressed units, and the cores of the tree. */
 #include <tessera/linalg.h>
 #include <tessera/sum.h>
+
+#include "linalg_impl.h"
+#include "skinny.h"
 
 typedef struct {
   PetscInt   rows;   /* of a full unit */
   PetscInt64 plane;  /* grid values per row of the slowest dimension */
   PetscInt   narrow; /* core values per row of the slowest core dimension */
   PetscInt   width;  /* core values */
-  PetscReal *buffer[2];
+  PetscReal *buffer[2], *ready; /* ready: units of which only the last product is left */
 } Slab;
 
 static PetscErrorCode SlabBegin(const TesPartition *part, PetscInt dim, const PetscInt64 n[], const PetscInt r[], Slab *slab)
@@ -45,45 +49,95 @@ static PetscErrorCode SlabBegin(const TesPartition *part, PetscInt dim, const Pe
   PetscCall(PetscIntCast(narrow, &slab->narrow));
   PetscCall(PetscIntCast(width, &slab->width));
   slab->plane = plane;
-  PetscCall(PetscMalloc2((size_t)(wide * slab->rows), &slab->buffer[0], (size_t)(wide * slab->rows), &slab->buffer[1]));
+  PetscCall(PetscMalloc3((size_t)(wide * slab->rows), &slab->buffer[0], (size_t)(wide * slab->rows), &slab->buffer[1], (size_t)(narrow * slab->rows) << SKINNY_LEVELS, &slab->ready));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode SlabEnd(Slab *slab)
 {
   PetscFunctionBegin;
-  PetscCall(PetscFree2(slab->buffer[0], slab->buffer[1]));
+  PetscCall(PetscFree3(slab->buffer[0], slab->buffer[1], slab->ready));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* rows of one unit: all products but the last, out [rows][narrow] */
+static PetscErrorCode CompressUnit(Slab *slab, PetscInt dim, const PetscInt64 n[], const PetscInt r[], const PetscReal *const m[], PetscInt rows, const PetscReal *in, PetscReal *out)
+{
+  PetscInt64 size[3];
+
+  PetscFunctionBegin;
+  for (PetscInt d = 0; d < dim - 1; d++) size[d] = n[d];
+  size[dim - 1] = rows;
+  for (PetscInt d = 0; d < dim - 1; d++) {
+    PetscReal *next = d < dim - 2 ? slab->buffer[d % 2] : out;
+
+    if (d == 0 && r[0] <= SKINNY_TERMS) TES_KERNEL_PICK(SkinnyKernels)->dots((PetscInt)(slab->plane / n[0]) * rows, r[0], (PetscInt)n[0], in, (PetscInt)n[0], m[0], (PetscInt)n[0], next, r[0]);
+    else PetscCall(TesModeProduct(dim, size, d, r[d], m[d], in, next));
+    size[d] = r[d];
+    in      = next;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A plane array and a small core: inner products of all rows with the functions of the first dimension, [r_0][rows], then those of each unit with the functions of the second. */
+static PetscErrorCode CompressFew(const TesPartition *part, const PetscInt64 n[], const PetscInt r[], const PetscReal *const m[], const PetscReal *in, TesTree tree)
+{
+  const SkinnyTable *skinny = TES_KERNEL_PICK(SkinnyKernels);
+  const PetscInt     all = (PetscInt)part->n_local, n0 = (PetscInt)n[0];
+  PetscReal         *first, *leaf;
+  PetscInt64         row = 0;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1((size_t)r[0] * (size_t)all, &first));
+  skinny->dots(r[0], all, n0, m[0], n0, in, n0, first, all);
+  for (PetscInt64 u = 0; u < part->n_units_local; u++) {
+    const PetscInt rows = (PetscInt)PetscMin(part->unit, part->n_local - row);
+
+    PetscCall(TesTreeNode(tree, 0, &leaf));
+    skinny->dots(r[1], r[0], rows, m[1] + part->first + row, (PetscInt)n[1], first + row, all, leaf, r[0]);
+    PetscCall(TesTreePush(tree));
+    row += rows;
+  }
+  PetscCall(PetscFree(first));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode TesSlabCompress(MPI_Comm comm, const TesPartition *part, PetscInt dim, const PetscInt64 n[], const PetscInt r[], const PetscReal *const m[],
                                const PetscReal *in, PetscReal *core)
 {
-  const PetscInt last = dim - 1;
-  Slab           slab;
-  TesTree        tree;
-  PetscInt64     row = 0;
+  const SkinnyTable *skinny = TES_KERNEL_PICK(SkinnyKernels);
+  const PetscInt     last   = dim - 1;
+  Slab               slab;
+  TesTree            tree;
+  PetscInt64         row = 0;
+  PetscBool          few;
 
   PetscFunctionBegin;
+  if (dim == 2 && r[0] <= SKINNY_TERMS && r[1] <= SKINNY_TERMS && r[0] * r[1] > 0) {
+    PetscCall(TesTreeCreate(comm, part, r[0] * r[1], NULL, NULL, &tree));
+    PetscCall(CompressFew(part, n, r, m, in, tree));
+    PetscCall(TesTreeFinish(tree, core));
+    PetscCall(TesTreeDestroy(&tree));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(SlabBegin(part, dim, n, r, &slab));
+  few = slab.rows <= SKINNY_ROWS && slab.narrow >= SKINNY_LEAST && dim > 1 ? PETSC_TRUE : PETSC_FALSE; /* by the sizes of the whole array alone */
   PetscCall(TesTreeCreate(comm, part, slab.width, NULL, NULL, &tree));
-  for (PetscInt64 u = 0; u < part->n_units_local; u++) {
-    const PetscInt   rows = (PetscInt)PetscMin(slab.rows, part->n_local - row);
-    PetscInt64       size[3];
-    const PetscReal *now = in + row * slab.plane;
-    PetscReal       *leaf;
+  while (row < part->n_local) {
+    const PetscInt   rows   = (PetscInt)PetscMin(slab.rows, part->n_local - row);
+    const PetscReal *a      = m[last] + part->first + row;
+    PetscInt         levels = 0;
+    PetscReal       *node;
 
-    for (PetscInt d = 0; d < last; d++) size[d] = n[d];
-    size[last] = rows;
-    for (PetscInt d = 0; d < last; d++) {
-      PetscCall(TesModeProduct(dim, size, d, r[d], m[d], now, slab.buffer[d % 2]));
-      size[d] = r[d];
-      now     = slab.buffer[d % 2];
-    }
-    PetscCall(TesTreeLeaf(tree, &leaf));
-    PetscCall(TesGemmStrided(PETSC_FALSE, PETSC_FALSE, r[last], slab.narrow, rows, 1, m[last] + part->first + row, (PetscInt)n[last], now, slab.narrow, 0, leaf, slab.narrow));
+    if (few) PetscCall(TesTreeLevels(tree, SKINNY_LEVELS, &levels));
+    while (levels && row + ((PetscInt64)rows << levels) > part->n_local) levels--; /* the last unit of all may have fewer rows */
+    for (PetscInt64 u = 0; u < (PetscInt64)1 << levels && dim > 1; u++)
+      PetscCall(CompressUnit(&slab, dim, n, r, m, rows, in + (row + u * rows) * slab.plane, slab.ready + u * rows * slab.narrow));
+    PetscCall(TesTreeNode(tree, levels, &node));
+    if (few) skinny->tree(r[last], slab.narrow, rows, levels, a, (PetscInt)n[last], slab.ready, slab.narrow, node, slab.narrow);
+    else PetscCall(TesGemmStrided(PETSC_FALSE, PETSC_FALSE, r[last], slab.narrow, rows, 1, a, (PetscInt)n[last], dim > 1 ? slab.ready : in + row, slab.narrow, 0, node, slab.narrow));
     PetscCall(TesTreePush(tree));
-    row += rows;
+    row += (PetscInt64)rows << levels;
   }
   PetscCall(TesTreeFinish(tree, core));
   PetscCall(TesTreeDestroy(&tree));
@@ -91,32 +145,59 @@ PetscErrorCode TesSlabCompress(MPI_Comm comm, const TesPartition *part, PetscInt
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* All rows of a plane array whose core has few rows: combinations of the rows of core M_0'. */
+static PetscErrorCode ExpandFewRows(const TesPartition *part, const PetscInt64 n[], const PetscInt r[], const PetscReal *const m[], const PetscReal *core, PetscReal *out)
+{
+  const PetscInt n0 = (PetscInt)n[0];
+  PetscReal     *wide;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1((size_t)r[1] * (size_t)n0, &wide));
+  PetscCall(TesGemm(PETSC_FALSE, PETSC_TRUE, r[1], n0, r[0], 1, core, m[0], 0, wide));
+  TES_KERNEL_PICK(SkinnyKernels)->combine((PetscInt)part->n_local, n0, r[1], m[1] + part->first * r[1], r[1], wide, n0, out, n0);
+  PetscCall(PetscFree(wide));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode TesSlabExpand(const TesPartition *part, PetscInt dim, const PetscInt64 n[], const PetscInt r[], const PetscReal *const m[],
                              const PetscReal *core, PetscReal *out)
 {
-  const PetscInt last = dim - 1;
-  Slab           slab;
-  PetscInt64     row = 0;
+  const SkinnyTable *skinny = TES_KERNEL_PICK(SkinnyKernels);
+  const PetscInt     last   = dim - 1;
+  Slab               slab;
+  PetscReal         *functions = NULL; /* [r_0][n_0] */
+  PetscInt64         row       = 0;
 
   PetscFunctionBegin;
+  if (dim == 2 && r[1] >= 1 && r[1] <= SKINNY_TERMS && n[0] >= SKINNY_LEAST) {
+    PetscCall(ExpandFewRows(part, n, r, m, core, out));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(SlabBegin(part, dim, n, r, &slab));
+  if (dim > 1 && r[0] >= 1 && r[0] <= SKINNY_TERMS && n[0] >= SKINNY_LEAST) {
+    PetscCall(PetscMalloc1((size_t)r[0] * (size_t)n[0], &functions));
+    TesTransposeSmall((PetscInt)n[0], r[0], m[0], functions);
+  }
   for (PetscInt64 u = 0; u < part->n_units_local; u++) {
     const PetscInt rows = (PetscInt)PetscMin(slab.rows, part->n_local - row);
-    PetscInt64     size[3];
+    PetscInt64     size[3], lines = rows;
     PetscReal     *target = out + row * slab.plane, *now = last ? slab.buffer[last % 2] : target;
 
     for (PetscInt d = 0; d < last; d++) size[d] = r[d];
     size[last] = rows;
     PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, rows, slab.narrow, r[last], 1, m[last] + (part->first + row) * r[last], core, 0, now));
-    for (PetscInt d = last - 1; d >= 0; d--) {
+    for (PetscInt d = last - 1; d >= (functions ? 1 : 0); d--) {
       PetscReal *next = d ? slab.buffer[d % 2] : target;
 
       PetscCall(TesModeProduct(dim, size, d, (PetscInt)n[d], m[d], now, next));
       size[d] = n[d];
-      now     = next;
+      lines *= n[d];
+      now = next;
     }
+    if (functions) skinny->combine((PetscInt)lines, (PetscInt)n[0], r[0], now, r[0], functions, (PetscInt)n[0], target, (PetscInt)n[0]);
     row += rows;
   }
+  PetscCall(PetscFree(functions));
   PetscCall(SlabEnd(&slab));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -1,18 +1,22 @@
-/* Mode products, slab compression and expansion, the Kronecker-sum solver: achieved fraction of the DGEMM rate measured in the same run.
+/* Mode products, slab compression and expansion, the Kronecker-sum solver: achieved fraction of the DGEMM rate and of the floor measured in the same run.
 
-   The floor is a square DGEMM of 512, the best of its repeats in this process, and again at the end (a machine that others use changes meanwhile: if the two differ
-   by more than 10 %, the fractions do too). Each row counts the flops of its products alone, so copies, packing and the tree of sums lower the fraction.
+   DGEMM: square, 512, the best of its repeats in this process, and again at the end (a machine that others use changes meanwhile: if the two differ by more than 10 %, the
+   fractions do too). Floor: bench_floor.h, with the bandwidth of the place where the row's array lives. Each row counts the flops of its products alone, so copies,
+   packing and the tree of sums lower the fractions. `plain`: the same products of the whole array by one DGEMM per dimension and outer index, without units and tree.
    Run: mpirun -n P bench_mode_product (rates are per rank, the slowest rank's time; best of at least 5 repeats and 0.3 s). */
 #include <string.h>
 #include <tessera/isa.h>
 #include <tessera/linalg.h>
 #include <tessera/random.h>
 #include <tessera/timing.h>
+#include "bench_floor.h"
 
 typedef struct {
   PetscInt     dim, r[3];
   PetscInt64   n[3], plane;
   PetscReal   *m[3], *mt[3], *in, *out, *core, *back;
+  PetscReal   *work[2]; /* of the plain products */
+  PetscReal    dgemm, read, write;
   TesPartition part;
   TesKronSum   solver;
 } Case;
@@ -51,13 +55,6 @@ static PetscErrorCode Best(Case *c, Work work, PetscInt arg, PetscReal *seconds)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Square(Case *c, PetscInt n)
-{
-  PetscFunctionBegin;
-  PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, n, n, n, 1, c->in, c->in + n * n, 0, c->in + 2 * n * n));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode Mode(Case *c, PetscInt which)
 {
   PetscFunctionBegin;
@@ -81,6 +78,43 @@ static PetscErrorCode Expand(Case *c, PetscInt unused)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* the products of `Compress` on this rank's rows by DGEMM alone, in the order in which a core shrinks fastest first */
+static PetscErrorCode PlainCompress(Case *c, PetscInt unused)
+{
+  PetscInt64       size[3] = {c->n[0], c->n[1], c->n[2]};
+  const PetscReal *now     = c->in;
+
+  PetscFunctionBegin;
+  (void)unused;
+  size[c->dim - 1] = c->part.n_local;
+  for (PetscInt d = 0; d < c->dim; d++) {
+    PetscReal *next = d == c->dim - 1 ? c->back : c->work[d % 2];
+
+    PetscCall(TesModeProduct(c->dim, size, d, c->r[d], c->m[d], now, next));
+    size[d] = c->r[d];
+    now     = next;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode PlainExpand(Case *c, PetscInt unused)
+{
+  PetscInt64       size[3] = {c->r[0], c->r[1], c->r[2]};
+  const PetscReal *now     = c->core;
+
+  PetscFunctionBegin;
+  (void)unused;
+  for (PetscInt d = c->dim - 1; d >= 0; d--) {
+    PetscReal     *next = d ? c->work[d % 2] : c->out;
+    const PetscInt rows = (PetscInt)(d == c->dim - 1 ? c->part.n_local : c->n[d]);
+
+    PetscCall(TesModeProduct(c->dim, size, d, rows, c->mt[d], now, next));
+    size[d] = rows;
+    now     = next;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode Solve(Case *c, PetscInt unused)
 {
   (void)unused;
@@ -89,7 +123,7 @@ static PetscErrorCode Solve(Case *c, PetscInt unused)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode CaseCreate(PetscInt dim, const PetscInt64 n[], PetscInt r, PetscInt64 unit, Case *c)
+static PetscErrorCode CaseCreate(PetscInt dim, const PetscInt64 n[], PetscInt r, PetscInt64 unit, PetscReal dgemm, Case *c)
 {
   PetscInt64 core = 1;
 
@@ -97,6 +131,7 @@ static PetscErrorCode CaseCreate(PetscInt dim, const PetscInt64 n[], PetscInt r,
   memset(c, 0, sizeof *c);
   c->dim   = dim;
   c->plane = 1;
+  c->dgemm = dgemm;
   for (PetscInt d = 0; d < dim; d++) {
     c->n[d] = n[d];
     c->r[d] = r;
@@ -108,8 +143,10 @@ static PetscErrorCode CaseCreate(PetscInt dim, const PetscInt64 n[], PetscInt r,
   }
   PetscCall(TesPartitionCreate(PETSC_COMM_WORLD, n[dim - 1], unit, &c->part));
   PetscCall(PetscMalloc4((size_t)(c->plane * n[dim - 1]), &c->in, (size_t)(c->plane * n[dim - 1]), &c->out, (size_t)core, &c->core, (size_t)core, &c->back));
+  PetscCall(PetscMalloc2((size_t)(c->plane * n[dim - 1]), &c->work[0], (size_t)(c->plane * n[dim - 1]), &c->work[1]));
   Fill(c->plane * n[dim - 1], c->in);
   Fill(core, c->core);
+  PetscCall(FloorBandwidth(c->plane * c->part.n_local, &c->read, &c->write));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -118,12 +155,15 @@ static PetscErrorCode CaseDestroy(Case *c)
   PetscFunctionBegin;
   for (PetscInt d = 0; d < c->dim; d++) PetscCall(PetscFree2(c->m[d], c->mt[d]));
   PetscCall(PetscFree4(c->in, c->out, c->core, c->back));
+  PetscCall(PetscFree2(c->work[0], c->work[1]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Row(const char what[], const Case *c, PetscReal flops, PetscReal seconds, PetscReal floor)
+/* plain: seconds of the same products by DGEMM alone, 0: none; bandwidth: of reading or writing the array once */
+static PetscErrorCode Row(const char what[], const Case *c, PetscReal flops, PetscReal seconds, PetscReal plain, PetscReal bandwidth)
 {
-  char size[64] = "";
+  const PetscReal floor = PetscMin(c->dgemm, bandwidth * flops / (8 * (PetscReal)(c->plane * c->part.n_local)));
+  char            size[64] = "", by_dgemm[16] = "-";
 
   PetscFunctionBegin;
   for (PetscInt d = 0; d < c->dim; d++) {
@@ -132,48 +172,51 @@ static PetscErrorCode Row(const char what[], const Case *c, PetscReal flops, Pet
     PetscCall(PetscSNPrintf(one, sizeof one, "%s%d", d ? " x " : "", (int)c->n[d]));
     PetscCall(PetscStrlcat(size, one, sizeof size));
   }
-  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "| %-34s | %-17s | %4d | %4d | %9.3f | %6.1f | %5.0f %% |\n", what, size, (int)c->r[0], (int)c->part.unit, (double)(1e3 * seconds),
-                        (double)(1e-9 * flops / seconds), (double)(100 * flops / seconds / floor)));
+  if (plain > 0) PetscCall(PetscSNPrintf(by_dgemm, sizeof by_dgemm, "%.1f", (double)(1e-9 * flops / plain)));
+  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "| %-32s | %-15s | %4d | %4d | %9.4f | %6.1f | %5.0f %% | %6s | %6.1f | %5.0f %% |\n", what, size, (int)c->r[0], (int)c->part.unit,
+                        (double)(1e3 * seconds), (double)(1e-9 * flops / seconds), (double)(100 * flops / seconds / c->dgemm), by_dgemm, (double)(1e-9 * floor), (double)(100 * flops / seconds / floor)));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Bench(PetscInt dim, const PetscInt64 n[], PetscInt r, PetscInt64 unit, PetscReal floor)
+static PetscErrorCode Bench(PetscInt dim, const PetscInt64 n[], PetscInt r, PetscInt64 unit, PetscBool each, PetscReal dgemm)
 {
   Case      c;
-  PetscReal total = 1, flops, seconds, largest;
+  PetscReal total = 1, flops, seconds, plain, largest;
 
   PetscFunctionBegin;
-  PetscCall(CaseCreate(dim, n, r, unit, &c));
-  for (PetscInt d = 0; d < dim; d++) total *= n[d];
-  for (PetscInt d = 0; d < dim; d++) {
+  PetscCall(CaseCreate(dim, n, r, unit, dgemm, &c));
+  for (PetscInt d = 0; d < dim; d++) total *= (PetscReal)n[d];
+  for (PetscInt d = 0; d < dim && each; d++) {
     PetscCall(Best(&c, Mode, d, &seconds));
-    PetscCall(Row(d == 0 ? "mode product, fastest dimension" : d == 1 ? "mode product, second" : "mode product, third", &c, 2 * total * r, seconds, floor));
+    PetscCall(Row(d == 0 ? "mode product, fastest dimension" : d == 1 ? "mode product, second" : "mode product, third", &c, 2 * total * r, seconds, 0, c.read));
   }
   flops = 0; /* of this rank's rows; the slowest rank has the most */
   for (PetscInt d = 0; d < dim; d++) {
-    PetscReal part = 2.0 * r * c.part.n_local;
+    PetscReal part = 2.0 * r * (PetscReal)c.part.n_local;
 
-    for (PetscInt e = 0; e < dim - 1; e++) part *= e < d ? r : n[e];
+    for (PetscInt e = 0; e < dim - 1; e++) part *= e < d ? (PetscReal)r : (PetscReal)n[e];
     flops += part;
   }
   PetscCallMPI(MPI_Allreduce(&flops, &largest, 1, MPIU_REAL, MPI_MAX, PETSC_COMM_WORLD));
+  PetscCall(Best(&c, PlainCompress, 0, &plain));
   PetscCall(Best(&c, Compress, 0, &seconds));
-  PetscCall(Row("compress (with the tree of sums)", &c, largest, seconds, floor));
+  PetscCall(Row("compress (with the tree of sums)", &c, largest, seconds, plain, c.read));
+  PetscCall(Best(&c, PlainExpand, 0, &plain));
   PetscCall(Best(&c, Expand, 0, &seconds));
-  PetscCall(Row("expand", &c, largest, seconds, floor));
+  PetscCall(Row("expand", &c, largest, seconds, plain, c.write));
   PetscCall(CaseDestroy(&c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* second-derivative-like matrices: symmetric plus a little, real spectrum and pairs */
-static PetscErrorCode BenchSolve(PetscInt dim, PetscInt r, PetscReal floor)
+static PetscErrorCode BenchSolve(PetscInt dim, PetscInt r, PetscReal dgemm)
 {
   const PetscInt64 n[3] = {r, r, r};
   PetscReal        core = 1, seconds, begin;
   Case             c;
 
   PetscFunctionBegin;
-  PetscCall(CaseCreate(dim, n, r, r, &c));
+  PetscCall(CaseCreate(dim, n, r, r, dgemm, &c));
   for (PetscInt d = 0; d < dim; d++) {
     core *= r;
     for (PetscInt i = 0; i < r; i++) c.m[d][i * r + i] -= (i + 1) * (i + 1);
@@ -182,7 +225,7 @@ static PetscErrorCode BenchSolve(PetscInt dim, PetscInt r, PetscReal floor)
   PetscCall(TesKronSumCreate(dim, c.r, (const PetscReal *const *)c.m, 0, &c.solver));
   begin = TesNow() - begin;
   PetscCall(Best(&c, Solve, 0, &seconds));
-  PetscCall(Row("Kronecker-sum solve, refined", &c, 10.0 * dim * r * core, seconds, floor)); /* 2 x (to and fro) + 1 operator = 5 dim products of 2 r^(dim+1) flops */
+  PetscCall(Row("Kronecker-sum solve, refined", &c, 10.0 * dim * r * core, seconds, 0, c.read)); /* 2 x (to and fro) + 1 operator = 5 dim products of 2 r^(dim+1) flops */
   PetscCall(PetscPrintf(PETSC_COMM_WORLD, "  (set-up %.1f ms)\n", (double)(1e3 * begin)));
   PetscCall(TesKronSumDestroy(&c.solver));
   PetscCall(CaseDestroy(&c));
@@ -191,29 +234,33 @@ static PetscErrorCode BenchSolve(PetscInt dim, PetscInt r, PetscReal floor)
 
 static PetscErrorCode Run(void)
 {
-  const PetscInt n = 512;
-  Case           c;
-  PetscReal      seconds, floor, again;
-  int            size;
+  PetscReal dgemm, again;
+  int       size;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &size));
-  PetscCall(CaseCreate(2, (PetscInt64[]){3 * n, n}, 4, n, &c));
-  PetscCall(Best(&c, Square, n, &seconds));
-  floor = 2.0 * n * n * n / seconds;
-  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "BLAS: %s\nranks: %d\nDGEMM %d: %.1f GF/s per rank\n\n", TesBlasName(), size, (int)n, (double)(1e-9 * floor)));
-  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "| what                               | array             |    r | unit |        ms |   GF/s | of DGEMM |\n|---|---|---|---|---|---|---|\n"));
-  PetscCall(Bench(2, (PetscInt64[]){400, 400}, 80, 64, floor));
-  PetscCall(Bench(2, (PetscInt64[]){400, 400}, 80, 16, floor));
-  PetscCall(Bench(2, (PetscInt64[]){1000, 1000}, 200, 64, floor));
-  PetscCall(Bench(3, (PetscInt64[]){128, 128, 128}, 50, 8, floor));
-  PetscCall(Bench(3, (PetscInt64[]){128, 128, 128}, 50, 1, floor));
-  PetscCall(BenchSolve(2, 100, floor));
-  PetscCall(BenchSolve(3, 50, floor));
-  PetscCall(Best(&c, Square, n, &seconds));
-  again = 2.0 * n * n * n / seconds;
-  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "\nDGEMM %d at the end: %.1f GF/s per rank\n", (int)n, (double)(1e-9 * again)));
-  PetscCall(CaseDestroy(&c));
+  PetscCall(FloorDgemm(50, &dgemm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &dgemm, 1, MPIU_REAL, MPI_MIN, PETSC_COMM_WORLD));
+  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "BLAS: %s\nranks: %d\nDGEMM 512: %.1f GF/s per rank\n\n", TesBlasName(), size, (double)(1e-9 * dgemm)));
+  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "| what | array | r | unit | ms | GF/s | of DGEMM | plain GF/s | floor GF/s | of floor |\n|---|---|---|---|---|---|---|---|---|---|\n"));
+  PetscCall(Bench(2, (PetscInt64[]){60, 60}, 2, 8, PETSC_FALSE, dgemm)); /* the units that gp_pde takes */
+  PetscCall(Bench(2, (PetscInt64[]){60, 60}, 4, 8, PETSC_FALSE, dgemm));
+  PetscCall(Bench(2, (PetscInt64[]){220, 220}, 2, 27, PETSC_FALSE, dgemm));
+  PetscCall(Bench(2, (PetscInt64[]){220, 220}, 4, 27, PETSC_FALSE, dgemm));
+  PetscCall(Bench(2, (PetscInt64[]){220, 220}, 8, 27, PETSC_FALSE, dgemm));
+  PetscCall(Bench(2, (PetscInt64[]){1000, 1000}, 4, 32, PETSC_FALSE, dgemm));
+  PetscCall(Bench(2, (PetscInt64[]){60, 60}, 20, 8, PETSC_FALSE, dgemm));
+  PetscCall(Bench(2, (PetscInt64[]){400, 400}, 80, 32, PETSC_TRUE, dgemm));
+  PetscCall(Bench(2, (PetscInt64[]){1000, 1000}, 200, 32, PETSC_TRUE, dgemm));
+  PetscCall(Bench(3, (PetscInt64[]){128, 128, 128}, 4, 8, PETSC_FALSE, dgemm));
+  PetscCall(Bench(3, (PetscInt64[]){128, 128, 128}, 50, 8, PETSC_TRUE, dgemm));
+  PetscCall(Bench(2, (PetscInt64[]){400, 400}, 80, 16, PETSC_FALSE, dgemm)); /* smaller ones: what they cost */
+  PetscCall(Bench(3, (PetscInt64[]){128, 128, 128}, 50, 1, PETSC_FALSE, dgemm));
+  PetscCall(BenchSolve(2, 100, dgemm));
+  PetscCall(BenchSolve(3, 50, dgemm));
+  PetscCall(FloorDgemm(50, &again));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &again, 1, MPIU_REAL, MPI_MIN, PETSC_COMM_WORLD));
+  PetscCall(PetscPrintf(PETSC_COMM_WORLD, "\nDGEMM 512 at the end: %.1f GF/s per rank\n", (double)(1e-9 * again)));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -1,6 +1,7 @@
 tes_add_test(unit/dense RANKS 1 LABELS unit CALLS linalg)
 tes_add_test(unit/svd_fallback RANKS 1 LABELS unit CALLS linalg)
 tes_add_test(unit/mode_product RANKS 1 2 3 4 LABELS unit CALLS linalg)
+tes_add_test(unit/skinny RANKS 1 LABELS unit CALLS linalg)
 tes_add_test(unit/tall_qr RANKS 1 2 3 4 LABELS unit CALLS linalg)
 tes_add_test(unit/kron_sum RANKS 1 LABELS unit CALLS linalg)
 tes_add_test(unit/evidence RANKS 1 LABELS unit CALLS linalg)

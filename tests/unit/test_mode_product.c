@@ -124,6 +124,10 @@ static PetscErrorCode CompressIsExactAndTheSameBitsForEveryRankCount(void)
   PetscCall(CheckCompress(2, (PetscInt64[]){100, 130, 0}, (PetscInt[]){33, 40, 0}, 16));
   PetscCall(CheckCompress(3, (PetscInt64[]){13, 9, 11}, (PetscInt[]){5, 4, 6}, 3));
   PetscCall(CheckCompress(3, (PetscInt64[]){13, 9, 11}, (PetscInt[]){15, 14, 16}, 1));
+  for (PetscInt r = 1; r <= 9; r += 2) PetscCall(CheckCompress(2, (PetscInt64[]){35, 61, 0}, (PetscInt[]){r, 10 - r, 0}, 8)); /* small cores, and on one side only */
+  PetscCall(CheckCompress(2, (PetscInt64[]){5, 37, 0}, (PetscInt[]){4, 3, 0}, 6));
+  PetscCall(CheckCompress(3, (PetscInt64[]){20, 12, 47}, (PetscInt[]){6, 4, 5}, 3)); /* units added four at a time, and what remains: 16 of them, the last of 2 rows */
+  PetscCall(CheckCompress(3, (PetscInt64[]){20, 12, 19}, (PetscInt[]){16, 14, 9}, 1));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -132,6 +136,37 @@ static PetscErrorCode MoreRanksThanUnitsLeavesSomeEmpty(void)
   PetscFunctionBegin;
   PetscCall(CheckCompress(2, (PetscInt64[]){10, 5, 0}, (PetscInt[]){3, 2, 0}, 64));
   PetscCall(CheckCompress(3, (PetscInt64[]){4, 3, 2}, (PetscInt[]){3, 2, 2}, 1));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* small cores take another way: the same sums */
+static PetscErrorCode ExpandOfSmallCoresIsTheExplicitProduct(void)
+{
+  PetscFunctionBegin;
+  for (PetscInt dim = 2; dim <= 3; dim++)
+    for (PetscInt r0 = 1; r0 <= 10; r0 += 3)
+      for (PetscInt r1 = 2; r1 <= 10; r1 += 4) {
+        const PetscInt64 n[3] = {21, 11, 13}, core_n[3] = {r0, r1, dim > 2 ? 3 : 1};
+        const PetscInt   r[3] = {r0, r1, 3}, wide_r[3] = {21, 11, dim > 2 ? 13 : 1};
+        const PetscInt64 plane = dim > 2 ? 21 * 11 : 21, total = dim > 2 ? 21 * 11 * 13 : 21 * 11;
+        PetscReal       *e[3], *core, *out, *want;
+        const PetscReal  one = 1, *explicit_m[3] = {&one, &one, &one};
+        TesPartition     part;
+
+        for (PetscInt d = 0; d < dim; d++) {
+          PetscCall(PetscMalloc1(r[d] * n[d], &e[d]));
+          Fill(r[d] * n[d], e[d], 40 + (uint32_t)d);
+          explicit_m[d] = e[d];
+        }
+        PetscCall(PetscMalloc3(r0 * r1 * 3, &core, total, &out, total, &want));
+        Fill(r0 * r1 * 3, core, 44);
+        PetscCall(TesPartitionCreate(PETSC_COMM_WORLD, n[dim - 1], 4, &part));
+        PetscCall(TesSlabExpand(&part, dim, n, r, (const PetscReal *const *)e, core, out));
+        Explicit(core_n, wide_r, explicit_m, core, want);
+        TES_CHECK_AT_MOST(MaxDifference(part.n_local * plane, out, want + part.first * plane), 1e-13); /* at most 300 terms of size below 1 */
+        for (PetscInt d = 0; d < dim; d++) PetscCall(PetscFree(e[d]));
+        PetscCall(PetscFree3(core, out, want));
+      }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -182,6 +217,7 @@ static const TesTest tests[] = {
   TES_TEST(AVectorIsAOneDimensionalArray),
   TES_TEST(CompressIsExactAndTheSameBitsForEveryRankCount),
   TES_TEST(MoreRanksThanUnitsLeavesSomeEmpty),
+  TES_TEST(ExpandOfSmallCoresIsTheExplicitProduct),
   TES_TEST(ExpandIsTheAdjointOfCompress),
   TES_TESTS_END,
 };

@@ -145,6 +145,37 @@ static PetscErrorCode MaximumLetsNaNWin(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* a caller that combines whole subtrees itself gets the bits of the one that pushes leaves */
+static PetscErrorCode SubtreesMadeByTheCallerAreTheSameTree(void)
+{
+  PetscFunctionBegin;
+  for (PetscInt64 n = 1; n <= 41; n += 4)
+    for (PetscInt most = 0; most <= 3; most++) {
+      TesPartition part;
+      TesTree      tree;
+      PetscReal    x[41], sum, want, *block;
+      PetscInt     levels, largest = 0;
+
+      PetscCall(TesPartitionCreate(PETSC_COMM_WORLD, n, 1, &part));
+      for (PetscInt64 i = 0; i < n; i++) x[i] = Value(i);
+      PetscCall(TesSumOrdered(PETSC_COMM_WORLD, &part, x + part.first, &want));
+      PetscCall(TesTreeCreate(PETSC_COMM_WORLD, &part, 1, NULL, NULL, &tree));
+      for (PetscInt64 i = part.first; i < part.first + part.n_local; i += (PetscInt64)1 << levels) {
+        PetscCall(TesTreeLevels(tree, most, &levels));
+        largest = PetscMax(largest, levels);
+        TES_CHECK(levels <= most && i % ((PetscInt64)1 << levels) == 0 && i + ((PetscInt64)1 << levels) <= part.first + part.n_local);
+        PetscCall(TesTreeNode(tree, levels, &block));
+        *block = Walk(x, i + ((PetscInt64)1 << levels), i, (PetscInt64)1 << levels);
+        PetscCall(TesTreePush(tree));
+      }
+      PetscCall(TesTreeFinish(tree, &sum));
+      PetscCall(TesTreeDestroy(&tree));
+      TES_CHECK(!memcmp(&sum, &want, sizeof sum));
+      if (part.size == 1 && n >= 8) TES_CHECK(largest == most);
+    }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static const TesTest tests[] = {TES_TEST(SumIsTheFixedTreeForEveryRankCount), TES_TEST(WideSumsAreTheSameTree), TES_TEST(DotOfAlternatingOnesIsExact),
-                                TES_TEST(TreeKeepsTheOrderOfItsLeaves), TES_TEST(MaximumLetsNaNWin), TES_TESTS_END};
+                                TES_TEST(TreeKeepsTheOrderOfItsLeaves), TES_TEST(SubtreesMadeByTheCallerAreTheSameTree), TES_TEST(MaximumLetsNaNWin), TES_TESTS_END};
 TES_TEST_MAIN(tests)

@@ -245,8 +245,8 @@ static PetscErrorCode Begin(Lindblad *c)
     int           *sites;
 
     PetscCall(LbFence(space));
-    PetscCall(LbFunctionalValue(&s->fa, &c->density.x, &a));
-    PetscCall(LbFunctionalValue(&s->fb, &c->density.x, &b));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fa, &c->density.x, &a));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fb, &c->density.x, &b));
     PetscCall(PetscMalloc3(n * n, &rho, n * n, &m, c->model.n_sites, &sites));
     for (int k = 0; k < c->model.n_sites; k++) sites[k] = k;
     PetscCall(LbStateMatrix(space, &c->model, &c->density.x, c->model.n_sites, sites, rho));
@@ -309,8 +309,8 @@ static PetscErrorCode Record(Lindblad *c)
     LbComplex re, im;
 
     PetscCall(LbFence(LbLiouvilleSpace(c->density.l)));
-    PetscCall(LbFunctionalValue(&s->fa, &c->density.x, &re));
-    PetscCall(LbFunctionalValue(&s->fa, &s->im, &im));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fa, &c->density.x, &re));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fa, &s->im, &im));
     re += LB_I * im;
     here[0] = creal(re);
     here[1] = cimag(re);
@@ -355,8 +355,8 @@ static PetscErrorCode OneFrequency(Lindblad *c, PetscReal *emission)
     PetscCall(PetscArraycpy(s->out.own, from + n, n));
     PetscCall(VecRestoreArrayRead(x, &from));
     PetscCall(LbFence(space));
-    PetscCall(LbFunctionalValue(&s->fa, &s->work, &re));
-    PetscCall(LbFunctionalValue(&s->fa, &s->out, &im));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fa, &s->work, &re));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fa, &s->out, &im));
     PetscCall(LbFence(space));
     *emission = 2 * creal(re + LB_I * im);
     PetscCall(VecDestroy(&x));

@@ -174,6 +174,9 @@ PetscErrorCode MgnoEvaluateReport(TesProblem problem, TesReport report)
 
   PetscFunctionBegin;
   if (!n) PetscFunctionReturn(PETSC_SUCCESS);
+  /* a restart of a run that was killed between its last checkpoint and its report comes here without a step */
+  PetscCall(MgnoSamplesLoad(problem));
+  PetscCall(MgnoModelLoad(problem));
   PetscCall(PetscMalloc1(n, &column));
   for (int k = 0; k < MGNO_METRICS; k++) {
     TesFigureNote note = {.unit = "1", .scale = 1, .help = help};
