@@ -76,18 +76,6 @@ case_multi_node() { # two nodes, three and four ranks: the bits of one
     OMPI_MCA_btl=$between srun --nodes=2 --ntasks=4 --mpi=pmix "$program" run heat.yaml --output "srun two" --quiet >two.log 2>&1 || fail "srun on two nodes"
     same whole "srun two"
 }
-case_lost_node() { # a node fails under a job: SLURM puts it back into the queue, it goes on elsewhere and ends with the bits of the uninterrupted run
-    local job node; job=$(TES_FAULT=$(rests 9 10 11 12 13 14) submit "$scripts/slurm_requeue.sbatch" heat.yaml) || fail sbatch
-    until_true 30 "the run to begin" test -e "heat.$job.out/lock"
-    until_true 10 "a checkpoint" test -e "heat.$job.out/checkpoint/000008.h5"
-    node=$(squeue --noheader --job="$job" --format=%N)
-    scontrol update nodename="$node" state=down reason=test || fail "scontrol"
-    until_true 90 "the second start" grep -q "start 2," "tessera.$job.log"
-    until_true 60 "the end" ended "$job"
-    scontrol update nodename="$node" state=resume
-    status_is "heat.$job.out" done; same whole "heat.$job.out"
-    says "heat.$job.out/run.log" "restart from the checkpoint"; ! sed -n '/start 2,/p' "tessera.$job.log" | grep -q "on $node," || fail "it started on the node that failed"
-}
 case_srun() { # ranks that srun starts, without mpirun; a signal to the step, and on
     srun --ntasks=2 --mpi=pmix "$program" run heat.yaml --output srun --quiet >srun.log 2>&1 || fail "srun"
     same whole srun

@@ -38,7 +38,7 @@ static PetscErrorCode Gram(MPI_Comm comm, int m, int p, const double *x, int n, 
       else PetscCall(Gemm('N', 'T', nr, nc, m, 1, x + r, p, x + c, p, 0, to, n));
     }
   if (size > 1)
-    for (int c = 0; c < n; c++) PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, g + (size_t)c * (size_t)n + c / TILE * TILE, n - c / TILE * TILE, MPI_DOUBLE, MPI_SUM, comm));
+    for (int c = 0; c < n; c += TILE) PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, g + (size_t)c * (size_t)n + c, (PetscMin(TILE, n - c) - 1) * n + n - c, MPI_DOUBLE, MPI_SUM, comm)); /* what lies above the tiles is 0 */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -92,7 +92,7 @@ static PetscErrorCode Factor(MPI_Comm comm, int n, double *l, double *buffer, Pe
 
       if (i > j && (i - j) % size == rank) PetscCallBLAS("BLAStrsm", BLAStrsm_("R", "L", "T", "N", &br, &bn, &one, l + (size_t)c * (size_t)n + (size_t)c, &ld, l + (size_t)c * (size_t)n + (size_t)r, &ld));
     }
-    PetscCall(Share(comm, rank, size, n, c, nc, l, buffer));
+    if (j + 1 < tiles) PetscCall(Share(comm, rank, size, n, c, nc, l, buffer));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -145,6 +145,23 @@ static PetscErrorCode ReportWorst(TesProblem problem, TesReport report, PetscInt
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* how many of the n ascending values lie in each of BINS equal intervals from the least to the largest */
+#define BINS 16
+static PetscErrorCode Histogram(Mgno *m, TesReport report, PetscInt64 n, const PetscReal *ascending)
+{
+  const PetscReal low = ascending[0], width = (ascending[n - 1] - low) / BINS;
+  PetscReal       middle[BINS], count[BINS] = {0};
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < BINS; k++) middle[k] = low + (k + 0.5) * width;
+  for (PetscInt64 i = 0; i < n && width > 0; i++) count[PetscMin(BINS - 1, (PetscInt)((ascending[i] - low) / width))]++;
+  if (width > 0) {
+    PetscCall(MgnoReportColumn(m, report, "histogram/l2", BINS, middle, "1", "relative L2 error, middle of the interval", 1));
+    PetscCall(MgnoReportColumn(m, report, "histogram/samples", BINS, count, "1", "test samples in the interval", 0));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode MgnoEvaluateReport(TesProblem problem, TesReport report)
 {
   static const char *const names[MGNO_METRICS] = {"test_l2", "test_h1", "test_h1_spectral", "test_energy"};
@@ -190,6 +207,7 @@ PetscErrorCode MgnoEvaluateReport(TesProblem problem, TesReport report)
     PetscCall(TesReportReal(report, name, column[n - 1], &note));
     if (k == 0) {
       PetscCall(MgnoReportColumn(m, report, "test/l2_sorted", n, column, "1", "relative L2 error of the test samples, ascending", 1));
+      PetscCall(Histogram(m, report, n, column));
       PetscCall(MgnoReportColumn(m, report, "test/number", n, NULL, "1", "rank in the order of errors", 0));
     }
   }

@@ -154,7 +154,15 @@ static const TesFigure figures[] = {
   {.name = "worst_prediction", .sort = TES_FIGURE_IMAGE, .title = "its prediction", .file = "result", .y = {"fields/worst_prediction"}, .x_label = "x", .y_label = "y"},
   {.name = "worst_error", .sort = TES_FIGURE_IMAGE, .title = "prediction minus truth", .file = "result", .y = {"fields/worst_error"}, .x_label = "x", .y_label = "y"},
   {.name = "solve", .sort = TES_FIGURE_POINTS, .title = "iterations to solve.rtol", .file = "result", .x = "solved/sample", .y = {"solve/*"}, .x_label = "test sample", .y_label = "iterations"},
+  {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "relative residual, first test sample", .file = "result", .y = {"convergence/*"}, .x_label = "iteration", .y_label = "relative residual", .log_y = PETSC_TRUE},
+  {.name = "histogram", .sort = TES_FIGURE_STEMS, .title = "errors of the test samples", .file = "result", .x = "histogram/l2", .y = {"histogram/samples"}, .x_label = "relative L2 error", .y_label = "samples"},
   {.name = "rollout", .sort = TES_FIGURE_LINES, .title = "relative L2 error of a rollout", .file = "result", .x = "rollout/time", .y = {"rollout/l2"}, .x_label = "time", .y_label = "relative L2 error"},
+  {.name = "rollout_first_truth", .sort = TES_FIGURE_IMAGE, .title = "first frame, truth, first test trajectory", .file = "result", .y = {"fields/rollout_first_truth"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_first_prediction", .sort = TES_FIGURE_IMAGE, .title = "first frame, rollout of the network, first test trajectory", .file = "result", .y = {"fields/rollout_first_prediction"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_middle_truth", .sort = TES_FIGURE_IMAGE, .title = "middle frame, truth, first test trajectory", .file = "result", .y = {"fields/rollout_middle_truth"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_middle_prediction", .sort = TES_FIGURE_IMAGE, .title = "middle frame, rollout of the network, first test trajectory", .file = "result", .y = {"fields/rollout_middle_prediction"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_last_truth", .sort = TES_FIGURE_IMAGE, .title = "last frame, truth, first test trajectory", .file = "result", .y = {"fields/rollout_last_truth"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_last_prediction", .sort = TES_FIGURE_IMAGE, .title = "last frame, rollout of the network, first test trajectory", .file = "result", .y = {"fields/rollout_last_prediction"}, .x_label = "x", .y_label = "y"},
   {.name = NULL},
 };
 
@@ -237,6 +245,7 @@ static PetscErrorCode State(TesProblem problem, TesState state)
   if (MgnoDoes(m, MGNO_EVALUATE)) PetscCall(MgnoEvaluateState(problem, state));
   if (MgnoDoes(m, MGNO_SOLVE)) {
     PetscCall(TesStateRealsGrow(state, "solve/values", &m->n_solved, &m->solved));
+    PetscCall(TesStateRealsGrow(state, "solve/traced", &m->n_traced, &m->traced));
     PetscCall(TesStateReals(state, "solve/seconds", (PetscInt64)(sizeof(m->solve_seconds) / sizeof(m->solve_seconds[0])), m->solve_seconds));
   }
   if (MgnoDoes(m, MGNO_ROLLOUT)) PetscCall(TesStateRealsGrow(state, "rollout/errors", &m->n_rolled, &m->rolled));
@@ -254,6 +263,7 @@ static PetscErrorCode Destroy(TesProblem problem)
   PetscCall(MgnoSamplesDestroy(m));
   PetscCall(PetscFree(m->errors));
   PetscCall(PetscFree(m->solved));
+  PetscCall(PetscFree(m->traced));
   PetscCall(PetscFree(m->rolled));
   PetscCall(PetscFree(m->finer));
   PetscCall(MgnoReportDestroy(m));
@@ -270,7 +280,7 @@ const TesProblemKind        TesProblemMgno = {
   .work_unit    = "images",
   .step_unit    = "one part of the data set, a portion of an epoch (about 3e11 operations), of the test samples, of the predictions, 8 solves or 16 rollouts",
   .figures      = figures,
-  .state_format = 1,
+  .state_format = 2,
   .check        = MgnoCheck,
   .estimate     = MgnoEstimate,
   .setup        = SetUp,

@@ -74,6 +74,7 @@ PetscErrorCode MgnoEllipticDestroy(MgnoElliptic *elliptic);
 PetscErrorCode MgnoEllipticCoefficient(MgnoElliptic elliptic, const PetscReal *a);              /* a > 0 */
 PetscErrorCode MgnoEllipticSolve(MgnoElliptic elliptic, const PetscReal *f, PetscReal *u, PetscBool guess, PetscReal *residual, PetscInt *its); /* residual: |f - A u| / |f|, recomputed */
 PetscErrorCode MgnoEllipticApply(MgnoElliptic elliptic, const PetscReal *u, PetscReal *au);
+PetscErrorCode MgnoEllipticHistory(MgnoElliptic elliptic, PetscReal *norms, PetscInt room); /* norms of the residuals of the next solve, 0 where there are fewer; the array must live until then */
 PetscErrorCode MgnoEllipticMatrix(MgnoElliptic elliptic, Mat *A); /* borrowed */
 
 /* ---- stencil.c: the same on the points of a sample ---- */
@@ -241,6 +242,8 @@ struct _Mgno {
   PetscInt64 n_history, n_errors, n_rolled, n_solved, n_finer;
   PetscReal *finer;                                   /* [samples][ways] errors at the finer resolution */
   PetscReal *rolled, *solved;                         /* [trajectories][frames] errors; [samples][methods][2] iterations, residuals */
+  PetscInt64 n_traced;
+  PetscReal *traced;                                  /* [methods][iterations] residuals of the first test sample; -1 after the last */
   PetscReal  solve_seconds[8];                        /* per method, over the samples */
   PetscReal *history, *errors;                        /* per epoch; [pairs][metrics] of the test */
   PetscReal *theta, *best;                            /* weights, and those that are reported */

@@ -8,7 +8,7 @@
    samples. Inputs, outputs and losses of a sample belong to one member. */
 #include "model.h"
 
-#define TOGETHER 8 /* samples of a round, unless a unit or the transpose over many members wants more */
+#define TOGETHER 4 /* samples of a round, unless a unit or the transpose over many members wants more */
 
 static PetscInt Blocks(const Mgno *m, PetscInt d)
 {

@@ -87,6 +87,43 @@ PetscErrorCode MgnoRolloutStep(TesProblem problem, TesProgress *progress)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* truth and rollout of the first test trajectory at three frames, as fields of the result */
+static PetscErrorCode Snapshots(TesProblem problem, TesReport report)
+{
+  static const char *const when[3] = {"first", "middle", "last"};
+  Mgno            *m      = TesProblemCtx(problem);
+  const PetscInt64 length = m->points * m->model.in_channels, start = ((PetscInt64)m->data.train + m->data.validation) * m->frames;
+  const PetscInt   frame[3] = {0, m->frames / 2, m->frames - 1};
+  MgnoWork         work;
+  MgnoNet          net;
+  PetscReal       *x, *y, *o;
+
+  PetscFunctionBegin;
+  PetscCall(MgnoSamplesLoad(problem));
+  PetscCall(MgnoModelNet(m, PETSC_FALSE, &net));
+  PetscCall(MgnoNetWeights(net, m->best));
+  PetscCall(MgnoWorkCreate(problem, 1, 1, &work)); /* rank 0 */
+  PetscCall(PetscMalloc3(length, &x, length, &y, work.n_local * m->frames * length + 1, &o));
+  PetscCall(MgnoSamplesFetch(problem, &work, &start, x, y));
+  PetscCall(Trajectories(m, net, &work, x, o));
+  for (int k = 0; k < 3; k++) {
+    const PetscInt64 pair = start + frame[k];
+    PetscReal        most = 0;
+    char             name[64];
+
+    PetscCall(MgnoSamplesFetch(problem, &work, &pair, x, y));
+    for (PetscInt64 i = 0; i < m->points && work.n_local; i++) most = PetscMax(most, PetscAbsReal(y[i]));
+    PetscCallMPI(MPI_Bcast(&most, 1, MPIU_REAL, 0, TesProblemComm(problem)));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "rollout_%s_truth", when[k]));
+    PetscCall(MgnoReportSample(m, TesProblemComm(problem), report, name, "1", "true frame", 0, y, 0));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "rollout_%s_prediction", when[k]));
+    PetscCall(MgnoReportSample(m, TesProblemComm(problem), report, name, "1", "frame by the network", 0, o + frame[k] * length, most));
+  }
+  PetscCall(PetscFree3(x, y, o));
+  PetscCall(MgnoWorkDestroy(&work));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode MgnoRolloutReport(TesProblem problem, TesReport report)
 {
   Mgno            *m = TesProblemCtx(problem);
@@ -107,5 +144,6 @@ PetscErrorCode MgnoRolloutReport(TesProblem problem, TesReport report)
   PetscCall(MgnoReportColumn(m, report, "rollout/time", m->frames, time, "time", "time of the frame", 0));
   PetscCall(MgnoReportColumn(m, report, "rollout/l2", m->frames, mean, "1", "relative L2 error of the frame, mean over test trajectories", 1));
   PetscCall(PetscFree3(column, mean, time));
+  PetscCall(Snapshots(problem, report));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -60,8 +60,38 @@ case_short() { # every deck runs
     run 2 cavities eight_cavities --set system.sites.0.count=4 --set "initial.product=[\"fock:1\", \"fock:0\", \"fock:0\", \"fock:0\"]"
     run 2 traj tfim_trajectories --set system.sites.0.count=6 --set until.max=64 --set until.stderr=0.2 --set time.end=0.5
     run 1 xxz boundary_xxz; run 1 kerr kerr_cavity
+    run 1 dephasing dephasing_ring --set time.end=0.2; run 1 pulse pulsed_chain
+    run 2 big xyz_4x4_trajectories --set "system.lattice.size=[3, 3]" --set system.sites.0.count=9 --set until.max=16 --set time.end=0.2
+    run 2 cooling thermal_cavity_trajectories --set until.max=128 --set time.end=0.5
+    /usr/bin/python3 - <<'PY'
+import h5py
+run = h5py.File('pulse/series.h5')['observables'] # a pulse of area pi turns the first spin over but for what leaves it meanwhile; the last spin is reached later
+first, last = run['excited_0'][:], run['excited_5'][:]
+print('first', first.max(), 'last', last.max())
+assert first[0] == 0 and first.max() > 0.9 and last[:10].max() < 0.01 and last.max() > 0.4
+PY
     for figure in xyz spectrum traj; do "$program" plot $figure; done
     [ -s xyz/plots/observables.png ] && [ -s traj/plots/errors.png ] && [ -s spectrum/plots/spectrum.png ] && [ ! -e spectrum/plots/observables.png ] # what is no function of time is not drawn as one
+}
+case_povm() { # decks of the network solver: errors against the density solver, which runs beside them; ranks; restart; figures; all orders of sites; a state with zeros of the POVM
+    for g in 0.25 0.5 1.2; do
+        run 1 steady$g povm_steady_tfim --set hamiltonian.1.coeff=$g >/dev/null
+        /usr/bin/python3 -c "import h5py; e = h5py.File('steady$g/result.h5')['report/largest_error'][()]; print('g/2 = $g, 4 spins, steady: error', e); assert e < 0.01"
+    done
+    run 2 two povm_steady_tfim >/dev/null; "$program" compare steady0.5 two
+    run 2 cut povm_steady_tfim --set run.steps=7 >/dev/null 2>&1 || [ $? = 75 ]
+    run 1 cut povm_steady_tfim --restart >/dev/null; "$program" compare steady0.5 cut
+    run 2 dynamics povm_dynamics_tfim --set time.end=1 >/dev/null
+    /usr/bin/python3 -c "import h5py; e = h5py.File('dynamics/result.h5')['report/largest_error'][()]; print('6 spins to t = 1: error', e); assert e < 0.015"
+    run 1 xyz povm_xyz_square --set time.end=0.05 --set samples.train=300 --set strings.kind=snakes2d --set samples.observe=5000 >/dev/null
+    run 2 heisenberg povm_heisenberg_chain --set time.end=0.1 --set samples.train=200 --set samples.observe=5000 >/dev/null
+    run 2 long povm_long_chain --set time.end=0.02 --set samples.train=200 --set samples.observe=2000 >/dev/null
+    run 1 deep povm_steady_tfim --set steady.t_max=0.5 --set network.layers=2 --set network.layer_norm=pre --set network.heads=4 --set network.positional=learned --set step.integrator=rk4 >/dev/null
+    run 1 list povm_steady_tfim --set steady.t_max=0.5 --set strings.kind=list --set "strings.list=[[0, 1, 2, 3], [2, 0, 3, 1]]" --set step.integrator=euler --set step.hmax=0.05 >/dev/null
+    run 1 zeros povm_steady_tfim --set steady.t_max=0.5 --set "initial.product=[down]" --set povm.axes=z | grep -q "outcome 0 of site 0 has probability 0"
+    run 1 mixed povm_steady_tfim --set steady.t_max=0.5 --set initial.mixed=true --set povm.kind=pauli4 --set samples.kind=exact >/dev/null
+    for figure in dynamics steady0.5; do "$program" plot $figure; done
+    ls dynamics/plots/observables.png dynamics/plots/tdvp.png
 }
 case_spectrum() { # the filtered Krylov method finds what the dense one does
     run 1 dense spectrum_tfim; run 2 krylov spectrum_tfim --set system.sites.0.count=6; run 1 six spectrum_tfim --set system.sites.0.count=6 --set spectrum.count=10
