@@ -98,10 +98,10 @@ PetscErrorCode MgnoRanksDestroy(Mgno *m)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* samples of a round: whole units, or a part of one; a tied kernel is used in several places, and sums its gradient sample by sample */
+/* samples of a round: whole units, or a part of one; a kernel that is used in several places (tied, or in several steps in time) sums its gradient sample by sample */
 PetscInt MgnoTogether(const Mgno *m)
 {
-  return m->model.tie != NET_TIE_NONE ? 1 : PetscMax(TOGETHER, m->ranks.members * MgnoUnitOf(m));
+  return m->model.tie != NET_TIE_NONE || m->train.unrolled > 1 ? 1 : PetscMax(TOGETHER, m->ranks.members * MgnoUnitOf(m));
 }
 
 /* ---- work ---- */
