@@ -12,6 +12,7 @@
 
 #define BATCH 8
 #define UNIT  2
+#define ROUND 4 /* samples that ranks who share grids do at a time, as the program does on two ranks */
 
 /* processor time within MPI: the calls that wait. PETSc counts them by macros */
 #undef MPI_Waitall
@@ -114,8 +115,8 @@ static PetscErrorCode Update(Run *r, const MgnoSplit *split, PetscInt n)
   PetscCall(MgnoNetWeights(r->net, r->theta));
   PetscCall(TesReducerBegin(r->reducer, NULL));
   (void)MgnoNetGradient(r->net, &type, &words);
-  for (PetscInt i = 0; i < n; i += split ? n : 1) {
-    const PetscInt round = split ? n : 1;
+  for (PetscInt i = 0; i < n; i += split ? ROUND : 1) {
+    const PetscInt round = split ? ROUND : 1;
 
     PetscCall(MgnoNetRound(r->net, round, UNIT, NULL));
     if (i % UNIT == 0) PetscCall(MgnoNetClear(r->net));

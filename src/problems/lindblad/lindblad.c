@@ -2,7 +2,8 @@
 
      d rho/dt = -i [H(t), rho] + sum_k g_k(t) (J_k rho J_k+ - 1/2 {J_k+ J_k, rho})
 
-   The deck becomes a model (model.c); a solver and a task, each a row of a table, do the rest: the exact density matrix as a real vector (density.c, liouville.c), matrix-free, its ranks sharing memory. */
+   The deck becomes a model (model.c); a solver and a task, each a row of a table, do the rest: the exact density matrix as a real vector (density.c, liouville.c), matrix-free, its ranks sharing memory or
+   sending messages. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

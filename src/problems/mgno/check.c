@@ -114,6 +114,8 @@ static PetscErrorCode CheckNetwork(TesProblem problem)
   if (MgnoDoes(m, MGNO_TRAIN)) {
     if (m->data.train < 1) PetscCall(TesDeckComplain(problem, "data.train", "must be at least 1 to train"));
     else if (m->train.batch > (PetscInt64)m->data.train * m->frames) PetscCall(TesDeckComplain(problem, "train.batch", "is more than the %" PetscInt64_FMT " training samples", (PetscInt64)m->data.train * m->frames));
+    if (m->train.unrolled > 1 && there && m->frames < 2)
+      PetscCall(TesDeckComplain(problem, "train.unrolled", "needs data of trajectories (data.family: navier_stokes with data.frames of at least 2) and as many channels out as in"));
     if (m->train.optimizer.kind == TES_OPTIMIZER_LBFGS) PetscCall(TesDeckComplain(problem, "train.optimizer.kind", "must be adam or sgd: lbfgs needs the whole sum in every step"));
     if (m->train.loss >= MGNO_ENERGY && !MgnoHasEnergy(m))
       PetscCall(TesDeckComplain(problem, "train.loss", "needs an equation whose operator the input determines: data.family darcy_... or poisson, grid.layout cell or vertex, all inputs of the data in model.in_channels"));

@@ -103,6 +103,7 @@ static const TesKey keys[] = {
   TES_REAL(Mgno, train.h1_mass, .fallback = "1.0", .range = TES_AT_LEAST(0), .unit = "1/length^2", .help = "weight of the error itself beside its gradient in h1_fd"),
   TES_INT(Mgno, train.epochs, .fallback = "40", .range = TES_AT_LEAST(1), .help = "passes over the training samples"),
   TES_INT(Mgno, train.batch, .fallback = "8", .range = TES_AT_LEAST(1), .help = "samples per update"),
+  TES_INT(Mgno, train.unrolled, .fallback = "1", .range = TES_BETWEEN(1, 64), .help = "trajectories: steps that a training sample is rolled out over, mean loss of all; 1: each from the true frame before"),
   TES_OPTIMIZER_KEYS(Mgno, train.optimizer),
   TES_SCHEDULE_KEYS(Mgno, train.schedule, "onecycle"),
   TES_REALS(Mgno, train.cycle_beta1, .fallback = "[0.85, 0.95]", .min_items = 2, .max_items = 2, .range = TES_BETWEEN(0, 0.999999), .help = "beta1 at the largest and at the smallest learning rate of onecycle; [0, 0]: constant"),

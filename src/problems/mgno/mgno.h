@@ -187,7 +187,7 @@ struct _Mgno {
   } model;
   struct {
     int                 loss;
-    PetscInt            h1_cut, epochs, batch;
+    PetscInt            h1_cut, epochs, batch, unrolled;
     PetscReal           h1_mass, time_limit, target;
     TesOptimizerOptions optimizer;
     TesSchedule         schedule;

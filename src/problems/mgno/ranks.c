@@ -8,7 +8,7 @@
    samples. Inputs, outputs and losses of a sample belong to one member. */
 #include "model.h"
 
-#define TOGETHER 8 /* samples of a round, unless a unit or the transpose over many members wants more */
+#define TOGETHER 4 /* samples of a round, unless a unit or the transpose over many members wants more */
 
 static PetscInt Blocks(const Mgno *m, PetscInt d)
 {
@@ -98,10 +98,10 @@ PetscErrorCode MgnoRanksDestroy(Mgno *m)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* samples of a round: whole units, or a part of one; a tied kernel is used in several places, and sums its gradient sample by sample */
+/* samples of a round: whole units, or a part of one; a kernel that is used in several places (tied, or in several steps in time) sums its gradient sample by sample */
 PetscInt MgnoTogether(const Mgno *m)
 {
-  return m->model.tie != NET_TIE_NONE ? 1 : PetscMax(TOGETHER, m->ranks.members * MgnoUnitOf(m));
+  return m->model.tie != NET_TIE_NONE || m->train.unrolled > 1 ? 1 : PetscMax(TOGETHER, m->ranks.members * MgnoUnitOf(m));
 }
 
 /* ---- work ---- */

@@ -81,6 +81,90 @@ static PetscErrorCode Losses(Mgno *m, PetscInt64 n, const PetscInt64 pair[], con
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* ---- several steps in time: train.unrolled ---- */
+
+/* x of a step from o of the step before: the derivative goes the other way, through the normalisation of the input */
+static void BackThroughInput(const Mgno *m, PetscReal *in_bar)
+{
+  const PetscInt64 n = MgnoNormalizerLength(m, 0), length = m->points * m->model.in_channels;
+
+  for (PetscInt64 i = 0; i < length && n; i++) in_bar[i] /= m->deviation[0][n == 1 ? 0 : i] + MGNO_NORMALIZE_EPS;
+}
+
+/* steps that a pair is rolled out over: to the end of its trajectory at most */
+static PetscInt StepsOf(const Mgno *m, PetscInt64 pair)
+{
+  return PetscMin(m->train.unrolled, m->frames - (PetscInt)(pair % m->frames));
+}
+
+/* Loss of a round of this rank's samples over `unrolled` steps, each from the output of the step before, mean over the steps; gradients into the leaves. Only the inputs of the steps are kept: each step is
+   done again before its backward sweep. y [steps][n_local samples]; values: loss and l2 as means over the steps. Collective on the group */
+static PetscErrorCode Unrolled(TesProblem problem, MgnoNet net, PetscInt64 share, PetscInt64 n_local, const PetscInt64 pair[], const PetscReal *x, const PetscReal *y, PetscReal *values)
+{
+  Mgno            *m    = TesProblemCtx(problem);
+  const PetscInt   k    = m->train.unrolled;
+  const PetscInt64 size = m->points * m->model.in_channels, all = share * size; /* as many channels out as in */
+  PetscReal       *in, *out, *bar, *carry, *work;
+  PetscErrorCode   ierr = PETSC_SUCCESS;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc5(all * (k + 1) + 1, &in, all + 1, &out, all * k + 1, &bar, all + 1, &carry, all + 1, &work));
+  PetscCall(PetscArraycpy(in, x, all));
+  for (PetscInt j = 0; j < k; j++) {
+    PetscReal *step = in + j * all, *next = step + all;
+
+    PetscCall(PetscArraycpy(work, step, all));
+    PetscCall(MgnoModelApply(m, net, share, work, next));
+    for (PetscInt64 i = 0; i < share && !ierr; i++) {
+      const PetscInt steps = StepsOf(m, pair[i]);
+      PetscReal      value[2];
+
+      if (j >= steps) continue;
+      ierr = MgnoLossValue(m->loss, pair[i] + j, step + i * size, next + i * size, y + (j * n_local + i) * size, &value[0], bar + j * all + i * size);
+      if (!ierr) ierr = MgnoLossValue(m->loss_l2, pair[i] + j, step + i * size, next + i * size, y + (j * n_local + i) * size, &value[1], NULL);
+      for (PetscInt64 c = 0; c < size; c++) bar[j * all + i * size + c] /= steps;
+      for (int v = 0; v < 2; v++) values[2 * i + v] = (j ? values[2 * i + v] : 0) + value[v] / steps;
+    }
+  }
+  if (m->ranks.members > 1) PetscCall(TesAgree(m->ranks.group, ierr)); /* before the others wait for our ghosts */
+  else PetscCall(ierr);
+  for (PetscInt j = k - 1; j >= 0; j--) {
+    PetscReal *total = bar + j * all;
+
+    for (PetscInt64 i = 0; i < all; i++) total[i] += carry[i];
+    if (j < k - 1) { /* the last forward was that of the last step */
+      PetscCall(PetscArraycpy(work, in + j * all, all));
+      PetscCall(MgnoModelApply(m, net, share, work, out));
+    }
+    PetscCall(PetscArraycpy(work, total, all));
+    for (PetscInt64 i = 0; i < share; i++) MgnoNormalizerDecode(m, work + i * size, PETSC_TRUE);
+    PetscCall(MgnoNetBackward(net, work, j ? carry : NULL));
+    for (PetscInt64 i = 0; i < share; i++) BackThroughInput(m, carry + i * size);
+    for (PetscInt64 i = 0; i < all && m->model.output; i++) carry[i] += total[i];
+  }
+  PetscCall(PetscFree5(in, out, bar, carry, work));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the wanted outputs of the steps after the first, of all samples of the batch: y [steps][n_local] */
+static PetscErrorCode FetchSteps(TesProblem problem, const MgnoWork *work, const PetscInt64 pair[], PetscReal *x, PetscReal *y)
+{
+  Mgno            *m    = TesProblemCtx(problem);
+  const PetscInt64 size = m->points * m->model.out_channels * work->n_local;
+  PetscInt64      *later;
+  PetscReal       *none;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc2(work->n, &later, m->points * m->model.in_channels * work->n_local + 1, &none));
+  PetscCall(MgnoSamplesFetch(problem, work, pair, x, y));
+  for (PetscInt j = 1; j < m->train.unrolled; j++) {
+    for (PetscInt64 i = 0; i < work->n; i++) later[i] = pair[i] + PetscMin(j, StepsOf(m, pair[i]) - 1);
+    PetscCall(MgnoSamplesFetch(problem, work, later, none, y + j * size));
+  }
+  PetscCall(PetscFree2(later, none));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* loss and l2 of this rank's samples of one batch into values[position][2]; gradients into the sum */
 static PetscErrorCode BatchLocal(TesProblem problem, MgnoNet net, const MgnoWork *work, const PetscInt64 pair[], PetscReal *x, PetscReal *y, PetscReal *values)
 {
@@ -97,6 +181,12 @@ static PetscErrorCode BatchLocal(TesProblem problem, MgnoNet net, const MgnoWork
 
     PetscCall(MgnoWorkRound(m, net, work, at, &n, &first, &share));
     if (at % work->unit == 0) PetscCall(MgnoNetClear(net));
+    if (m->train.unrolled > 1) {
+      ierr = Unrolled(problem, net, share, work->n_local, pair + work->first + first, x + first * in, y + first * out, values + 2 * (work->first + first));
+      if (ierr) break;
+      if ((at + n) % work->unit == 0 || at + n == work->group_n) PetscCall(MgnoSumRound(m->sum, net, (n + work->unit - 1) / work->unit));
+      continue;
+    }
     PetscCall(PetscArraycpy(raw, x + first * in, share * in)); /* the loss may need the coefficient as it is */
     PetscCall(MgnoModelApply(m, net, share, x + first * in, o));
     ierr = Losses(m, share, pair + work->first + first, raw, o, y + first * out, bar, values + 2 * (work->first + first));
@@ -121,9 +211,9 @@ static PetscErrorCode Batch(TesProblem problem, PetscInt64 size, const PetscInt6
 
   PetscFunctionBegin;
   PetscCall(MgnoWorkCreate(problem, size, MgnoUnitOf(m), &work));
-  PetscCall(PetscMalloc2(m->points * m->model.in_channels * work.n_local + 1, &x, m->points * m->model.out_channels * work.n_local + 1, &y));
+  PetscCall(PetscMalloc2(m->points * m->model.in_channels * work.n_local + 1, &x, m->points * m->model.out_channels * work.n_local * m->train.unrolled + 1, &y));
   PetscCall(TesPhaseBegin(timers, "exchange"));
-  PetscCall(MgnoSamplesFetch(problem, &work, pair, x, y));
+  PetscCall(FetchSteps(problem, &work, pair, x, y));
   PetscCall(TesPhaseEnd(timers, "exchange"));
   PetscCall(TesPhaseBegin(timers, "network"));
   PetscCall(MgnoModelNet(m, PETSC_TRUE, &net));

@@ -302,11 +302,11 @@ static PetscErrorCode NoisyLook(TesProblem problem, TesReport report, void *arg)
 static PetscErrorCode EveryEquationTakesANoisySource(void)
 {
   static const NoisyCase cases[] = {
-    {.what = "burgers", .deck = "equation: {kind: burgers, diffusion: 0.1}\nrefine: {enable: false}", .u = "0.5*sin(12*x-5*y)+0.3*cos(17*x)*exp(-y)", .n = {32, 28}},
-    {.what = "advection", .deck = "equation: {kind: advection, beta: 5}\nrefine: {enable: false}", .u = "sin(9*x-31*y)+0.3*x*y", .n = {24, 40}},
-    {.what = "variable coefficient", .deck = "equation: {kind: poisson, variable_coefficient: \"1.5+0.5*y*cos(2*pi*x)\"}\nrefine: {enable: false}", .u = "sin(17*x+0.3)*cos(11*y)", .n = {32, 32}},
-    {.what = "allen-cahn", .deck = "equation: {kind: allen_cahn}", .u = "sin(17*x+0.3)*cos(11*y)", .n = {24, 24}},
-    {.what = "reaction and diffusion", .deck = "equation: {kind: reaction_diffusion, diffusion: 0.1, rate: 2}\nrefine: {enable: false}", .u = "0.5*sin(14*x)*cos(9*y)+x*exp(-y)", .n = {32, 32}},
+    {.what = "burgers", .deck = "equation: {kind: burgers, diffusion: 0.1}\nrefine: {enable: false}", .u = "0.5*sin(12*x-5*y)+0.3*cos(17*x)*exp(-y)", .n = {20, 18}},
+    {.what = "advection", .deck = "equation: {kind: advection, beta: 5}\nrefine: {enable: false}", .u = "sin(9*x-16*y)+0.3*x*y", .n = {18, 24}},
+    {.what = "variable coefficient", .deck = "equation: {kind: poisson, variable_coefficient: \"1.5+0.5*y*cos(2*pi*x)\"}\nrefine: {enable: false}", .u = "sin(17*x+0.3)*cos(11*y)", .n = {20, 20}},
+    {.what = "allen-cahn", .deck = "equation: {kind: allen_cahn}\nspectrum: {background: 4}", .u = "sin(17*x+0.3)*cos(11*y)", .n = {20, 20}},
+    {.what = "reaction and diffusion", .deck = "equation: {kind: reaction_diffusion, diffusion: 0.1, rate: 2}\nrefine: {enable: false}", .u = "0.5*sin(14*x)*cos(9*y)+x*exp(-y)", .n = {20, 20}},
   };
 
   PetscFunctionBegin;
@@ -322,8 +322,8 @@ static PetscErrorCode EveryEquationTakesANoisySource(void)
     PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemGpPde, deck, NoisyLook, &seen));
     PetscCall(PetscFree(deck));
     PetscCall(PetscPrintf(PETSC_COMM_WORLD, "# %s, 1 %% of noise: error %.1e; gradient of the objective %.1e\n", c->what, (double)seen.error, (double)seen.gradient));
-    TES_CHECK_AT_MOST(seen.error, 0.02); /* noise of the source is damped by the solve */
-    TES_CHECK_AT_MOST(seen.gradient, 5e-4); /* rounding of whitened residuals where time marches (6e-5 measured; 1e-7 elsewhere), and the size of the prior, which was taken from another core */
+    TES_CHECK_AT_MOST(seen.error, 0.03); /* noise of the source is damped by the solve */
+    TES_CHECK_AT_MOST(seen.gradient, 3e-5); /* central differences, and the size of the prior, which was taken from another core; measured 3e-6 */
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -29,7 +29,7 @@ tes_add_test(problems/gp_pde/extension RANKS 1 2 LABELS problem CALLS gp_pde dri
 # A run that changes over to the fast Fourier extension, stopped after each of its steps.
 add_test(NAME problem/gp_pde/restart_extension COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/restart_each.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/input_decks/gp_pde/broadband_sweep.yaml)
 set_tests_properties(problem/gp_pde/restart_extension PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 240 LABELS restart)
-tes_add_test(problems/gp_pde/noise RANKS 1 2 LABELS problem CALLS gp_pde driver)
+tes_add_test(problems/gp_pde/noise RANKS 1 2 LABELS problem CALLS gp_pde driver TIMEOUT 240)
 tes_add_test(problems/gp_pde/rows RANKS 1 2 LABELS problem CALLS gp_pde driver TIMEOUT 240)
 add_test(NAME problem/gp_pde/decks COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/decks.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/input_decks/gp_pde)
 set_tests_properties(problem/gp_pde/decks PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" TIMEOUT 400 LABELS problem)
