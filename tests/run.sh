@@ -3,7 +3,7 @@
 #
 #   bash tests/run.sh [options of ctest]         e.g. -L unit, -R restart; with options the sanitizers are left out
 #
-# What takes longer has its own command: tests/sanitize.sh --all, tests/valgrind.sh, tests/faults/soak.py, tests/jobs/fresh_clone.sh.
+# What takes longer has its own command: tests/sanitize.sh --all, tests/valgrind.sh, ctest -C long (contract cases left out here), tests/faults/soak.py, tests/jobs/fresh_clone.sh.
 # Settings in the environment: TESSERA_BUILD (default: build in the sources), TESSERA_NO_INSTALL=1, TESSERA_TEST_JOBS (default: all cores).
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || exit 3

@@ -1,11 +1,12 @@
 #pragma once
 /* Fault hooks for tests: off unless the environment variable TES_FAULT is set, read once. Always compiled in, so that what is tested is what runs.
 
-   TES_FAULT is a list separated by ';' of  action@point[,rank=R][,step=N][,count=K]
+   TES_FAULT is a list separated by ';' of  action@point[,rank=R][,step=N][,from=N][,count=K]
      kill@ckpt.write,rank=1      raise SIGKILL on rank 1 at its first pass of the point (count=K: at the K-th)
      nan@step=7,rank=1           the driver puts a NaN into the state after step 7
      sleep@step,step=3           the rank hangs
      pause@step,count=0          one second of rest at every pass (count=0: always)
+     doze@step,from=99,count=0   a tenth of a second at every pass from step 99 on
      fail@ckpt.write             the point reports an input/output error (EIO) on that rank
    Points: ckpt.write, ckpt.flush, ckpt.verify, ckpt.rename, series.write, result.write, step. */
 #include <tessera/base.h>

@@ -19,6 +19,8 @@ typedef enum {
   TES_STREAM_MGNO_COEFFICIENT  = 33, /* mgno: random parameters of a coefficient: (sample; which) */
   TES_STREAM_TRAJECTORY        = 48, /* lindblad: (trajectory low, high; jump): threshold of the norm, channel */
   TES_STREAM_TRAJECTORY_START  = 49, /* lindblad: (trajectory low, high): initial state of a mixture */
+  TES_STREAM_POVM_SAMPLE       = 50, /* lindblad, povm: (evaluation; sample, site), or with multiplicities (evaluation; key of the prefix low, high) */
+  TES_STREAM_POVM_OBSERVE      = 51, /* lindblad, povm: (row; sample; site), site N: the string */
 } TesStream;
 
 typedef struct {

@@ -1,4 +1,4 @@
-/* Fault hooks: TES_FAULT="action@point[,rank=R][,step=N][,count=K];...", read at first use. */
+/* Fault hooks: TES_FAULT="action@point[,rank=R][,step=N][,from=N][,count=K];...", read at first use. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,7 @@ typedef struct {
   char       action[8], point[32];
   int        rank;  /* -1: any */
   PetscInt64 step;  /* -1: any */
+  PetscInt64 from;  /* first step, -1: any */
   PetscInt64 count; /* fires at this pass, 0: at every pass */
   PetscInt64 passes;
 } Fault;
@@ -32,12 +33,14 @@ static void ParseFault(char *text)
   memset(f, 0, sizeof *f);
   f->rank  = -1;
   f->step  = -1;
+  f->from  = -1;
   f->count = 1;
   strncpy(f->action, text, sizeof f->action - 1);
   /* nan@step=7 names the step in place of a point */
   for (word = strtok_r(at + 1, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
     if (!strncmp(word, "rank=", 5)) f->rank = atoi(word + 5);
     else if (!strncmp(word, "step=", 5)) f->step = atoll(word + 5);
+    else if (!strncmp(word, "from=", 5)) f->from = atoll(word + 5);
     else if (!strncmp(word, "count=", 6)) f->count = atoll(word + 6);
     else strncpy(f->point, word, sizeof f->point - 1);
   }
@@ -63,7 +66,7 @@ PetscErrorCode TesFault(const char point[], int rank, PetscInt64 step)
   for (int i = 0; i < plan.n; i++) {
     Fault *f = &plan.fault[i];
 
-    if (strcmp(f->point, point) || (f->rank >= 0 && f->rank != rank) || (f->step >= 0 && f->step != step)) continue;
+    if (strcmp(f->point, point) || (f->rank >= 0 && f->rank != rank) || (f->step >= 0 && f->step != step) || step < f->from) continue;
     f->passes++;
     if (f->count && f->passes != f->count) continue;
     if (!strcmp(f->action, "kill")) raise(SIGKILL);
@@ -74,6 +77,10 @@ PetscErrorCode TesFault(const char point[], int rank, PetscInt64 step)
     if (!strcmp(f->action, "pause")) {
       struct timespec second = {1, 0};
       nanosleep(&second, NULL);
+    }
+    if (!strcmp(f->action, "doze")) {
+      struct timespec tenth = {0, 100000000};
+      nanosleep(&tenth, NULL);
     }
     PetscCheck(strcmp(f->action, "fail"), PETSC_COMM_SELF, TES_ERR_WORLD, "injected input/output error at %s", point);
   }

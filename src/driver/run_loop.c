@@ -1,7 +1,9 @@
 /* The steps of a run: step -> scan -> observe -> agree -> checkpoint? -> stop?
 
    What depends on a clock or a signal differs between ranks, so it is agreed by one reduction between steps; where steps are short, only after so many of them that the
-   reduction costs nothing (AGREE_SECONDS apart, as far as the steps since the last one tell; the distance at most doubles each time, since steps may get slower).
+   reduction costs nothing (AGREE_SECONDS apart, as far as the steps since the last one tell). No rank can know from its own clock that the others want to agree as well, so
+   how late a wish is heard is bounded by steps: where they suddenly get slower, by MAX_UNASKED of the slow ones; and as the distance grows by one at a time, so many only
+   after MAX_UNASKED^2 / 2 fast ones.
    A stop leaves room for twice the longest step and the longest checkpoint of this run. */
 #include <stdio.h>
 #include <tessera/fault.h>
@@ -10,7 +12,7 @@
 #include "watchdog.h"
 
 #define AGREE_SECONDS  0.01 /* a reduction costs some 10 us: 0.1 % */
-#define MAX_UNASKED    256  /* steps without a reduction: where steps suddenly get slower, a signal must not wait for as many as were fast */
+#define MAX_UNASKED    16   /* steps without a reduction; one that speaks to its neighbours costs as much as a reduction, so this many cost some per cent at most */
 #define SCAN_SHARE     0.01 /* of the time may go into looking for NaN between checkpoints */
 #define SERIES_SECONDS 30.0 /* series.h5 is brought up to date at least so often, for those who look while it runs */
 #define STATUS_SECONDS 5.0
@@ -69,7 +71,7 @@ static PetscErrorCode Agree(Run *run, PetscReal ask[ASKS])
   }
   PetscCallMPI(MPI_Allreduce(mine, ask, ASKS, MPIU_REAL, MPI_MAX, problem->comm));
   run->longest_step   = PetscMax(run->longest_step, ask[ASK_SECONDS]);
-  run->unasked        = PetscMin(2 * PetscMax(run->unasked, 1), (PetscInt64)PetscMin(MAX_UNASKED, 1 + AGREE_SECONDS / PetscMax(ask[ASK_SECONDS], 1e-9)));
+  run->unasked        = PetscMin(run->unasked + 1, (PetscInt64)PetscMin(MAX_UNASKED, 1 + AGREE_SECONDS / PetscMax(ask[ASK_SECONDS], 1e-9)));
   run->next_agreement = problem->step + run->unasked;
   run->slowest_step   = 0;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -2,50 +2,59 @@
    transformed with it, or where they lie. */
 #include "fft_impl.h"
 
+typedef struct {
+  PetscReal *data; /* [2 (n / 2 + 1)], in place */
+  fftw_plan  plan;
+} Line;
+
+static PetscErrorCode LineCreate(PetscInt64 n, PetscBool backward, Line *line)
+{
+  PetscFunctionBegin;
+  PetscCheck(n >= 1 && n <= PETSC_MPI_INT_MAX, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "lines of %" PetscInt64_FMT " points", n);
+  line->data = fftw_alloc_real((size_t)(2 * (n / 2 + 1)));
+  PetscCheck(line->data, PETSC_COMM_SELF, PETSC_ERR_MEM, "no memory for a line of %" PetscInt64_FMT " points", n);
+  if (backward) line->plan = fftw_plan_dft_c2r_1d((int)n, (fftw_complex *)line->data, line->data, FFTW_ESTIMATE);
+  else line->plan = fftw_plan_dft_r2c_1d((int)n, line->data, (fftw_complex *)line->data, FFTW_ESTIMATE);
+  PetscCheck(line->plan, PETSC_COMM_SELF, PETSC_ERR_LIB, "FFTW has no plan for %" PetscInt64_FMT " points", n);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static void LineDestroy(Line *line)
+{
+  fftw_destroy_plan(line->plan);
+  fftw_free(line->data);
+}
+
 PetscErrorCode TesLineRFFT(PetscInt64 n, PetscInt64 count, const PetscReal *in, PetscReal *out)
 {
   const PetscInt64 half = 2 * (n / 2 + 1);
-  PetscReal       *line;
-  fftw_plan        plan;
+  Line             line;
 
   PetscFunctionBegin;
-  PetscCheck(n >= 1 && n <= PETSC_MPI_INT_MAX, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "lines of %" PetscInt64_FMT " points", n);
-  if (count <= 0) PetscFunctionReturn(PETSC_SUCCESS);
-  line = fftw_alloc_real((size_t)half);
-  PetscCheck(line, PETSC_COMM_SELF, PETSC_ERR_MEM, "no memory for a line of %" PetscInt64_FMT " points", n);
-  plan = fftw_plan_dft_r2c_1d((int)n, line, (fftw_complex *)line, FFTW_ESTIMATE);
-  PetscCheck(plan, PETSC_COMM_SELF, PETSC_ERR_LIB, "FFTW has no plan for %" PetscInt64_FMT " points", n);
+  PetscCall(LineCreate(n, PETSC_FALSE, &line));
   for (PetscInt64 k = 0; k < count; k++) {
-    PetscCall(PetscArraycpy(line, in + k * n, n));
-    fftw_execute(plan);
-    PetscCall(PetscArraycpy(out + k * half, line, half));
+    PetscCall(PetscArraycpy(line.data, in + k * n, n));
+    fftw_execute(line.plan);
+    PetscCall(PetscArraycpy(out + k * half, line.data, half));
   }
-  fftw_destroy_plan(plan);
-  fftw_free(line);
+  LineDestroy(&line);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode TesLineRFFTBackward(PetscInt64 n, PetscInt64 count, const PetscReal *in, PetscReal *out)
 {
   const PetscInt64 half = 2 * (n / 2 + 1);
-  PetscReal       *line;
-  fftw_plan        plan;
+  Line             line;
 
   PetscFunctionBegin;
-  PetscCheck(n >= 1 && n <= PETSC_MPI_INT_MAX, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "lines of %" PetscInt64_FMT " points", n);
-  if (count <= 0) PetscFunctionReturn(PETSC_SUCCESS);
-  line = fftw_alloc_real((size_t)half);
-  PetscCheck(line, PETSC_COMM_SELF, PETSC_ERR_MEM, "no memory for a line of %" PetscInt64_FMT " points", n);
-  plan = fftw_plan_dft_c2r_1d((int)n, (fftw_complex *)line, line, FFTW_ESTIMATE);
-  PetscCheck(plan, PETSC_COMM_SELF, PETSC_ERR_LIB, "FFTW has no plan for %" PetscInt64_FMT " points", n);
+  PetscCall(LineCreate(n, PETSC_TRUE, &line));
   for (PetscInt64 k = 0; k < count; k++) {
-    PetscCall(PetscArraycpy(line, in + k * half, half));
-    line[1] = 0;
-    if (n % 2 == 0) line[half - 1] = 0;
-    fftw_execute(plan);
-    PetscCall(PetscArraycpy(out + k * n, line, n));
+    PetscCall(PetscArraycpy(line.data, in + k * half, half));
+    line.data[1] = 0;
+    if (n % 2 == 0) line.data[half - 1] = 0;
+    fftw_execute(line.plan);
+    PetscCall(PetscArraycpy(out + k * n, line.data, n));
   }
-  fftw_destroy_plan(plan);
-  fftw_free(line);
+  LineDestroy(&line);
   PetscFunctionReturn(PETSC_SUCCESS);
 }

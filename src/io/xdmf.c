@@ -46,11 +46,17 @@ static PetscErrorCode AddEscaped(TesText *x, const char text[])
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Points per axis, slowest first. Every mesh has three axes, missing ones one point: ParaView reads vectors on flat meshes wrongly or not at all. */
 static void Dimensions(const Layout *f, char text[], size_t size)
 {
-  if (f->dim == 3) snprintf(text, size, "%lld %lld %lld", f->n[2], f->n[1], f->n[0]);
-  else if (f->dim == 2) snprintf(text, size, "%lld %lld", f->n[1], f->n[0]);
-  else snprintf(text, size, "1 %lld", f->n[0]);
+  snprintf(text, size, "%lld %lld %lld", f->dim > 2 ? f->n[2] : 1, f->dim > 1 ? f->n[1] : 1, f->n[0]);
+}
+
+static void StoredShape(const Layout *f, char text[], size_t size)
+{
+  int used = 0;
+
+  for (int d = f->dim - 1; d >= 0; d--) used += snprintf(text + used, size - (size_t)used, "%lld%s", f->n[d], d ? " " : "");
 }
 
 static PetscErrorCode AddMesh(TesText *x, const Layout *f, const char file[])
@@ -59,8 +65,7 @@ static PetscErrorCode AddMesh(TesText *x, const Layout *f, const char file[])
 
   PetscFunctionBegin;
   Dimensions(f, dims, sizeof dims);
-  PetscCall(TesTextAdd(x, "        <Topology TopologyType=\"%s\" Dimensions=\"%s\"/>\n        <Geometry GeometryType=\"%s\">\n", f->dim == 3 ? "3DRectMesh" : "2DRectMesh", dims,
-                       f->dim == 3 ? "VXVYVZ" : "VXVY"));
+  PetscCall(TesTextAdd(x, "        <Topology TopologyType=\"3DRectMesh\" Dimensions=\"%s\"/>\n        <Geometry GeometryType=\"VXVYVZ\">\n", dims));
   for (int d = 0; d < f->dim; d++) {
     PetscCall(TesTextAdd(x, "          <DataItem Format=\"HDF\" NumberType=\"Float\" Precision=\"8\" Dimensions=\"%lld\">", f->n[d]));
     PetscCall(AddEscaped(x, file));
@@ -68,19 +73,20 @@ static PetscErrorCode AddMesh(TesText *x, const Layout *f, const char file[])
     PetscCall(AddEscaped(x, f->coordinates));
     PetscCall(TesTextAdd(x, "/%c</DataItem>\n", "xyz"[d]));
   }
-  if (f->dim == 1) PetscCall(TesTextAdd(x, "          <DataItem Format=\"XML\" NumberType=\"Float\" Precision=\"8\" Dimensions=\"1\">0</DataItem>\n"));
+  for (int d = f->dim; d < TES_MAX_DIM; d++) PetscCall(TesTextAdd(x, "          <DataItem Format=\"XML\" NumberType=\"Float\" Precision=\"8\" Dimensions=\"1\">0</DataItem>\n"));
   PetscCall(TesTextAdd(x, "        </Geometry>\n"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode AddSource(TesText *x, const char indent[], const Layout *f, const char file[])
+/* The dataset: as a whole it is asked for in the shape of the mesh, below a hyperslab in its own. */
+static PetscErrorCode AddSource(TesText *x, const char indent[], const Layout *f, PetscBool mesh_shape, const char file[])
 {
-  char stored[128]; /* shape of the dataset, without the row of one that only the mesh of a 1-D field has */
+  char dims[96];
 
   PetscFunctionBegin;
-  if (f->dim == 1) snprintf(stored, sizeof stored, "%lld", f->n[0]);
-  else Dimensions(f, stored, sizeof stored);
-  PetscCall(TesTextAdd(x, "%s<DataItem Format=\"HDF\" NumberType=\"Float\" Precision=\"8\" Dimensions=\"%s", indent, stored));
+  if (mesh_shape) Dimensions(f, dims, sizeof dims);
+  else StoredShape(f, dims, sizeof dims);
+  PetscCall(TesTextAdd(x, "%s<DataItem Format=\"HDF\" NumberType=\"Float\" Precision=\"8\" Dimensions=\"%s", indent, dims));
   if (f->components > 1) PetscCall(TesTextAdd(x, " %d", f->components));
   PetscCall(TesTextAdd(x, "\">"));
   PetscCall(AddEscaped(x, file));
@@ -93,19 +99,17 @@ static PetscErrorCode AddSource(TesText *x, const char indent[], const Layout *f
 /* One component of a field of several: start, stride and count per axis of the dataset. */
 static PetscErrorCode AddComponent(TesText *x, const Layout *f, int component, const char file[])
 {
-  char dims[96], count[96] = "";
-  int  used = 0;
+  char dims[96], count[96];
 
   PetscFunctionBegin;
   Dimensions(f, dims, sizeof dims);
-  for (int d = f->dim - 1; d >= 0; d--) used += snprintf(count + used, sizeof count - (size_t)used, "%lld ", f->n[d]);
-  PetscCall(TesTextAdd(x, "          <DataItem ItemType=\"HyperSlab\" Dimensions=\"%s\">\n            <DataItem Format=\"XML\" NumberType=\"Int\" Dimensions=\"3 %d\">",
-                       f->dim == 1 ? dims + 2 : dims, f->dim + 1));
+  StoredShape(f, count, sizeof count);
+  PetscCall(TesTextAdd(x, "          <DataItem ItemType=\"HyperSlab\" Dimensions=\"%s\">\n            <DataItem Format=\"XML\" NumberType=\"Int\" Dimensions=\"3 %d\">", dims, f->dim + 1));
   for (int d = 0; d < f->dim; d++) PetscCall(TesTextAdd(x, "0 "));
   PetscCall(TesTextAdd(x, "%d ", component));
   for (int d = 0; d <= f->dim; d++) PetscCall(TesTextAdd(x, "1 "));
-  PetscCall(TesTextAdd(x, "%s1</DataItem>\n", count));
-  PetscCall(AddSource(x, "            ", f, file));
+  PetscCall(TesTextAdd(x, "%s 1</DataItem>\n", count));
+  PetscCall(AddSource(x, "            ", f, PETSC_FALSE, file));
   PetscCall(TesTextAdd(x, "          </DataItem>\n"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -120,7 +124,7 @@ static PetscErrorCode AddField(TesText *x, const Layout *f, const char file[])
     PetscCall(AddEscaped(x, f->name));
     if (!whole) PetscCall(TesTextAdd(x, "_%d", c));
     PetscCall(TesTextAdd(x, "\" AttributeType=\"%s\" Center=\"Node\">\n", f->components == 3 ? "Vector" : "Scalar"));
-    if (whole) PetscCall(AddSource(x, "          ", f, file));
+    if (whole) PetscCall(AddSource(x, "          ", f, PETSC_TRUE, file));
     else PetscCall(AddComponent(x, f, c, file));
     PetscCall(TesTextAdd(x, "        </Attribute>\n"));
   }

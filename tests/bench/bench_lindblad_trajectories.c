@@ -116,7 +116,7 @@ static PetscErrorCode Application(int n, PetscReal *apply, PetscReal *triad)
 
   PetscFunctionBegin;
   PetscCall(ModelIsingRing(n, 2, 1, 1, &model));
-  PetscCall(LbWaveSpaceCreate(PETSC_COMM_SELF, model.n, &space));
+  PetscCall(LbWaveSpaceCreate(PETSC_COMM_SELF, model.n, PETSC_FALSE, &space));
   PetscCall(LbEffective(&space, &model, problem, &map));
   PetscCall(LbVecCreate(&space.shared, &x));
   PetscCall(LbVecCreate(&space.shared, &y));

@@ -1,35 +1,30 @@
 #!/usr/bin/env bash
 # The promises that every problem kind inherits from the driver, tried from outside.
 #
-#   contract.sh CASE PROGRAM DECK RTOL
+#   contract.sh CASE PROGRAM DECK RTOL [KEY=VALUE...]
 #
 # CASE     one of the functions case_* below
 # DECK     a deck that takes at least four steps and writes checkpoints
 # RTOL     "bits": the same bits for every rank count; a number: agreement to it. Restarts always ask for the same bits.
+# KEY=VALUE  what makes the problem so small that nine ranks are more than it has items to share out (case ranks_many)
 # Exit status: 0 passed, 1 failed, 77 cannot be tried here.
 set -u
 name=$1 program=$2 deck=$3 rtol=$4
+shift 4
+few=("$@")
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=tests/support/shell.sh
+. "$here/support/shell.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/tessera contract.XXXXXX") || exit 1   # with a space in its name, as users have
 trap 'status=$?; umount "$work/disk" 2>/dev/null; [ $status = 0 ] || [ $status = 77 ] && rm -rf "$work"; exit $status' EXIT
 cd "$work" || exit 1
 
-fail() { echo "FAILED: $*" >&2; for f in "$work"/*.err "$work"/*/run.log; do [ -s "$f" ] && { echo "--- $f"; tail -n 15 "$f"; } >&2; done; exit 1; }
 # mpirun waits this grace time out whenever a rank ends with a code that is not 0, even if all ranks are gone: keep it short
 ranks() { n=$1; shift; timeout -k 5 "${LIMIT:-120}" mpirun -n "$n" --mca odls_base_sigkill_timeout "${GRACE:-1}" "$@"; }
 # tessera N FOLDER [options]: run the deck on N ranks, message to FOLDER.err
 tessera() { local n=$1 to=$2; shift 2; ranks "$n" "$program" run "$deck" --output "$to" --quiet "$@" 2>>"$work/$to.err"; }
-want() { # want CODE WHAT command...
-    local code=$1 what=$2; shift 2
-    "$@"; local got=$?
-    [ $got = "$code" ] || fail "$what: exit $got, wanted $code"
-}
-status_is() { [ "$(cut -d' ' -f1 < "$1/status")" = "$2" ] || fail "$1/status says '$(cat "$1/status")', wanted $2"; }
-same() { "$program" compare "$1" "$2" >compare.out 2>&1 || fail "$1 and $2 differ: $(cat compare.out)"; }
 agree() { if [ "$rtol" = bits ]; then same "$1" "$2"; else "$program" compare "$1" "$2" --rtol "$rtol" >compare.out 2>&1 || fail "$1 and $2 differ: $(cat compare.out)"; fi; }
-says() { grep -q -- "$2" "$1" || fail "$1 does not say '$2': $(cat "$1")"; }
 reference() { want 0 "uninterrupted run" tessera "${1:-2}" whole; }
-steps_of() { cut -d' ' -f2 < "$1/status"; }
-newest() { ls "$1"/checkpoint/*.h5 | sort | tail -n 1; }
 # a run cut at half of its steps, with at least two checkpoints
 # begin FOLDER [options]: 2 ranks in the background; `mpirun` is the process itself, so that no other run is ever meant by a signal
 begin() { local to=$1; shift; mpirun -n 2 --mca odls_base_sigkill_timeout "${GRACE:-1}" "$program" run "$deck" --output "$to" --quiet "$@" 2>>"$work/$to.err" & mpirun=$!; }
@@ -43,6 +38,11 @@ case_restart() { reference 2; half 2 cut; want 0 restart tessera 2 cut --restart
 case_restart_first() { # stopped after the very first step, when nothing of what grows with the run is there yet
     reference 2
     want 75 "stopped after one step" tessera 2 cut --set run.steps=1; LIMIT=60 want 0 "restart" tessera 2 cut --restart; same whole cut
+}
+case_restart_unreported() { # killed after the last checkpoint and before the result: nothing is left but to report, on other ranks as well
+    reference 2; cp -r whole cut; rm -r cut/result.h5; echo "running $(steps_of whole)" >cut/status
+    cp -r cut other; want 0 restart tessera 2 cut --restart; same whole cut; status_is cut done
+    want 0 "restart on 3 ranks" tessera 3 other --restart; agree whole other
 }
 case_restart_other_ranks() {
     # cut on 3, go on with 1, cut, go on with 2
@@ -199,6 +199,9 @@ if 'fields' in r:
         name, _, data = (item.text or '').strip().partition(':')
         if data: assert data in h5py.File(os.path.join(sys.argv[1], name)), item.text
 PY
+    if [ -f whole/fields.xmf ] && command -v pvbatch >/dev/null; then # where it is installed
+        QT_QPA_PLATFORM=offscreen pvbatch "$here/support/opens_in_paraview.py" whole >paraview.out 2>&1 || fail "ParaView: $(tail -n 3 paraview.out)"
+    fi
 }
 case_plot() {
     command -v gnuplot >/dev/null || { echo "no gnuplot: skipped"; exit 77; }
@@ -215,7 +218,15 @@ case_describe() {
     "$program" describe "${kind}x" 2>err; [ $? = 2 ] || fail "unknown kind"; says err "did you mean"
     "$program" chek "$deck" 2>err; [ $? = 2 ] || fail "unknown command"; says err "did you mean"
 }
-case_idle_ranks() { want 0 "8 ranks on 2 cores" tessera 8 on8; want 0 "5 ranks" tessera 5 on5; agree on5 on8; }
+case_ranks_many() { # more ranks than cores, and more than there are items to share out
+    want 0 "1 rank" tessera 1 one
+    for n in 5 8; do want 0 "$n ranks" tessera $n "on$n"; agree one "on$n"; done
+    [ ${#few[@]} -gt 0 ] || return 0
+    local settings=() assignment
+    for assignment in "${few[@]}"; do settings+=(--set "$assignment"); done
+    want 0 "few items on 1 rank" tessera 1 few "${settings[@]}"
+    want 0 "few items on 9 ranks" tessera 9 few9 "${settings[@]}"; agree few few9
+}
 case_hostile() { # what an odd environment may not change
     reference 2
     LC_ALL=de_DE.UTF-8 OMP_NUM_THREADS=64 TMPDIR=/tmp want 0 "German numbers, many threads" tessera 2 odd; same whole odd

@@ -6,12 +6,13 @@
 # Runs on one rank without mpirun, which would stand between the program and its standard files, unless said.
 set -u
 program=$1 deck=$2 clock=$3
+# shellcheck source=tests/support/shell.sh
+. "$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)/support/shell.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/tessera environment.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export OMPI_MCA_pml=ob1 OMPI_MCA_orte_tmpdir_base="$work" # isolated starts must not share a session folder
 
-fail() { echo "FAILED: $*" >&2; for f in *.err; do echo "--- $f"; tail -n 15 "$f"; done >&2; exit 1; }
 run() { local to=$1; shift; OMPI_MCA_ess_singleton_isolated=1 "$program" run "$deck" --output "$to" "$@"; } # an isolated start looks for less: 0.1 s, not 0.5 s
 same() { [ "$2" = 0 ] || fail "$1: exit $2"; "$program" compare whole "$1" >compare.out 2>&1 || fail "$1 differs: $(cat compare.out)"; }
 # what the log says but for times, names and sizes of memory

@@ -11,6 +11,8 @@
 set -u
 name=$1 program=$2 deck=$3 tessera=$4 fail_io=$5
 sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck source=tests/support/shell.sh
+. "$sources/tests/support/shell.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/tessera fault.XXXXXX") || exit 1
 leave() {
     local status=$?
@@ -23,20 +25,8 @@ trap leave EXIT
 cd "$work" || exit 1
 python=/usr/bin/python3 # the one that has Debian's h5py
 
-fail() { echo "FAILED: $*" >&2; for f in "$work"/*.err "$work"/*/run.log; do [ -s "$f" ] && { echo "--- $f"; tail -n 15 "$f"; } >&2; done; exit 1; }
-skip() { echo "$*: skipped"; exit 77; }
-says() { grep -q -- "$2" "$1" || fail "$1 does not say '$2': $(cat "$1")"; }
-status_is() { [ "$(cut -d' ' -f1 <"$1/status")" = "$2" ] || fail "$1/status says '$(cat "$1/status")', wanted $2"; }
-same() { "$program" compare "$1" "$2" >compare.out 2>&1 || fail "$1 and $2 differ: $(cat compare.out)"; }
-newest() { ls "$1"/checkpoint/*.h5 | sort | tail -n 1; }
-need() { command -v "$1" >/dev/null || skip "no $1"; }
 launch() { timeout -k 5 "${LIMIT:-60}" mpirun --mca odls_base_sigkill_timeout "${GRACE:-1}" "$@"; }
 run() { local n=$1 to=$2; shift 2; launch -n "$n" "$program" run "$deck" --output "$to" --quiet "$@" 2>>"$work/${to##*/}.err"; } # run RANKS FOLDER OPTION...
-want() { # want CODE WHAT COMMAND...
-    local code=$1 what=$2 got; shift 2
-    "$@"; got=$?
-    [ $got = "$code" ] || fail "$what: exit $got, wanted $code"
-}
 begin() { # begin RANKS FOLDER OPTION...: in the background; $mpirun and $pids are the processes once it has taken its folder
     local n=$1 to=$2 _; shift 2
     mpirun --mca odls_base_sigkill_timeout "${GRACE:-1}" -n "$n" "$program" run "$deck" --output "$to" --quiet "$@" 2>>"$work/${to##*/}.err" &
@@ -67,6 +57,33 @@ case_signal_one_rank() { # a signal that only one rank gets is everybody's
         ends 20; [ "$code" = 75 ] || fail "exit $code after $signal to one rank, wanted 75"
         status_is "cut$signal" stopped; goes_on 2 "cut$signal"
     done
+}
+stopped_within() { # stopped_within SECONDS FOLDER: from a signal to mpirun until the folder says so, whatever mpirun still does
+    local tenths=0
+    kill -USR1 "$mpirun"
+    until grep -q '^stopped' "$2/status" 2>/dev/null; do
+        tenths=$((tenths + 1)); [ $tenths -le $((10 * $1)) ] || { kill -KILL $pids "$mpirun"; fail "$2 was not stopped within $1 s of the signal"; }
+        sleep 0.1
+    done
+    echo "$2: stopped after $((tenths / 10)).$((tenths % 10)) s"; ends 20; [ "$code" = 75 ] || fail "exit $code, wanted 75"
+}
+case_signal_soon() { # steps of a tenth of a second, of microseconds, and slow ones after thousands that were fast: a signal is heard soon
+    local many=(--set points=8 --set time.step=1e-6 --set time.end=100 --set checkpoint.every_steps=0 --set output.every_steps=1000000)
+    TES_FAULT="doze@step,count=0" begin 3 slow; sleep 0.5; stopped_within 2 slow
+    begin 3 fast "${many[@]}"; sleep 0.5; stopped_within 2 fast
+    TES_FAULT="doze@step,from=3000,count=0" begin 1 slower "${many[@]}"; sleep 1; stopped_within 3 slower # one rank: steps of a microsecond; then 16 slow ones at most
+    [ "$(cut -d' ' -f2 slower/status)" -gt 3000 ] || fail "the fast steps were not over: $(cat slower/status)"
+}
+case_signal_early() { # a signal while ranks load their libraries and find each other: the run stops after its first step, or never begins; it does not hang
+    whole
+    local hundredths stopped=0 _
+    for hundredths in 00 03 06 09 12 15 20 25; do
+        mpirun --mca odls_base_sigkill_timeout 1 -n 3 "$program" run "$deck" --output cut --restart --quiet 2>>cut.err & mpirun=$!
+        for _ in $(seq 100); do pids=$(pgrep -P "$mpirun") && break; sleep 0.02; done
+        sleep "0.$hundredths"; kill -USR1 "${pids%%[[:space:]]*}" 2>/dev/null; ends 20
+        [ "$code" != 75 ] || stopped=$((stopped + 1))
+    done
+    echo "stopped with a checkpoint $stopped times of 8"; goes_on
 }
 case_checkpoint_signal() { # USR2: a checkpoint, and on
     whole; TES_FAULT="pause@step,step=3;pause@step,step=4" begin 2 cut --set checkpoint.every_steps=0 --set checkpoint.keep=9
@@ -266,13 +283,42 @@ case_memory() { # what does not fit is said before, or is a message with the siz
     [ $code = 3 ] || fail "exit $code without memory, wanted 3: $(cat cut.err)"
     says cut.err "this may not fit"; says cut.err "no memory\|Memory requested"
 }
-case_every_deck_twice() { # each deck of the first kind that ends in seconds: the same bits again
+case_every_deck_checks() { # what users copy is in order, the large ones on a thousand ranks as well; nothing is written
     [ -n "$tessera" ] || skip "one program only"
-    local quick
-    for quick in "$sources"/input_decks/*/quickstart.yaml; do
-        launch -n 2 "$tessera" run "$quick" --output a --force --quiet || fail "$quick"
-        launch -n 2 "$tessera" run "$quick" --output b --force --quiet || fail "$quick"
-        same a b
+    export OMPI_MCA_pml=ob1 OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_orte_tmpdir_base="$work/mpi" # a start without mpirun that looks for less: 0.1 s, not 0.5 s
+    mkdir mpi
+    local of n=0
+    for of in "$sources"/input_decks/*/*.yaml; do
+        "$tessera" check "$of" >check.out 2>&1 || fail "$of: $(cat check.out)"
+        says check.out "memory per rank"; never check.out "error:"
+        case $of in *large* | *00000* | *_3d*) "$tessera" check "$of" --ranks 1000 >check.out 2>&1 || fail "$of on 1000 ranks: $(cat check.out)" ;; esac
+        n=$((n + 1))
+    done
+    [ "$(ls | tr '\n' ' ')" = "check.out mpi " ] || fail "check wrote something: $(ls)"
+    [ "$(find "$sources/input_decks" -newer check.out)" = "" ] || fail "check wrote beside the decks"
+    [ $n -ge 50 ] || fail "only $n decks"
+    echo "$n decks"
+}
+twice() { # twice DECK OPTION...: the same bits of every output again
+    local of=$1; shift
+    rm -rf a b
+    for to in a b; do
+        launch -n 2 "$tessera" run "$of" --output $to --quiet "$@" 2>twice.err; code=$?
+        [ $code = 0 ] || [ $code = 75 ] || fail "$of: exit $code"
+    done
+    [ "$(cat a/status)" = "$(cat b/status)" ] || fail "$of ended otherwise: $(cat a/status), $(cat b/status)"
+    same a b
+}
+case_every_deck_twice() { # to the end, a deck of each kind and solver that takes seconds
+    [ -n "$tessera" ] || skip "one program only"
+    local of
+    for of in gp_pde/quickstart mgno/quickstart lindblad/driven_qubit lindblad/jaynes_cummings; do twice "$sources/input_decks/$of.yaml"; done
+}
+case_every_deck_begun_twice() { # each deck, its first three steps (minutes)
+    [ -n "$tessera" ] || skip "one program only"
+    local of t0
+    for of in "$sources"/input_decks/*/*.yaml; do
+        t0=$SECONDS; LIMIT=300 twice "$of" --set run.steps=3; echo "${of#"$sources/input_decks/"}: step $(steps_of b), $((SECONDS - t0)) s"
     done
 }
 

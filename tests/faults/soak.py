@@ -3,8 +3,9 @@
 
 soak.py (--seconds T | --rounds N) [--seed S] [--table FILE.md] RUN...
 
-RUN is PROGRAM:DECK[:any|:N][:key=value...]. `any`: each start has a random number of ranks from 1 to 4 (kinds with the same bits on all); a number: always so
-many (kinds whose rank counts agree to rounding). key=value are --set assignments.
+RUN is PROGRAM:DECK[:any|:each|:N][:key=value...]. `any`: each start has a random number of ranks from 1 to 4 (kinds with the same bits on all); `each`: a random
+number for a whole round, compared with the uninterrupted run on as many (kinds whose rank counts agree to rounding); a number: always so many. key=value are
+--set assignments.
 
 A round begins a run, interrupts it one to four times, each time in another way drawn at random, and goes on after each; then it is left alone to the end and
 compared with the uninterrupted run (`tessera compare`, no tolerance). The ways: SIGKILL to all ranks, to one, to mpirun; death at a hook inside the writing of
@@ -37,11 +38,22 @@ class Run:
         self.program, self.deck = os.path.abspath(words[0]), os.path.abspath(words[1])
         self.ranks = words[2] if len(words) > 2 else "any"
         self.set = [word for word in words[3:]]
-        self.name = os.path.splitext(os.path.basename(self.deck))[0]
-        self.kind = next(line.split(":")[1].strip() for line in open(self.deck) if line.startswith("problem:"))
+        kind = next(line.split(":")[1].strip() for line in open(self.deck) if line.startswith("problem:"))
+        name = os.path.splitext(os.path.basename(self.deck))[0].replace("contract", "").strip("_")
+        self.name = kind if name in ("", kind) else kind + " " + name
+        self.round_ranks = 1
+
+    def rounds_alike(self):
+        """The numbers of ranks that need an uninterrupted run of their own."""
+        return [1, 2, 3, 4] if self.ranks == "each" else [1 if self.ranks == "any" else int(self.ranks)]
+
+    def begin_round(self, draw):
+        """Which of these the next round is compared with."""
+        self.round_ranks = draw.choice(self.rounds_alike())
+        return self.round_ranks
 
     def some_ranks(self, draw):
-        return draw.randint(1, 4) if self.ranks == "any" else int(self.ranks)
+        return draw.randint(1, 4) if self.ranks == "any" else self.round_ranks
 
 
 def environment(fault=""):
@@ -148,7 +160,14 @@ def interrupt(run, folder, draw, duration, steps, log):
         return way, False
     number = draw.choice([signal.SIGUSR1, signal.SIGTERM, signal.SIGINT])
     process = start(run, folder, ranks, log, "", [every, keep])
-    time.sleep(draw.uniform(0.1, 0.5 + duration))
+    if draw.random() < 0.7:  # in the work; else anywhere, in the start of the ranks as well
+        for _ in range(200):
+            if process.poll() is not None or os.path.exists(os.path.join(folder, "lock")):
+                break
+            time.sleep(0.02)
+        time.sleep(draw.uniform(0, 0.7 * duration))
+    else:
+        time.sleep(draw.uniform(0.1, 0.5 + duration))
     pids = children(process.pid)
     if way == "all ranks killed":
         for pid in pids:
@@ -164,7 +183,7 @@ def interrupt(run, folder, draw, duration, steps, log):
         send(draw.choice(pids), number)
         way = number.name + " to one rank"
     else:
-        way = "left alone, as no rank was there yet"
+        way = "left alone, as no rank was there"
     end(process, way)
     for pid in pids:
         for _ in range(200):
@@ -197,17 +216,19 @@ def main():
     log = open(os.path.join(work, "log"), "w")
     whole, duration, steps = {}, {}, {}
     for run in runs:
-        folder = os.path.join(work, run.kind + "." + run.name + ".whole")
-        t0 = time.monotonic()
-        if end(start(run, folder, run.some_ranks(draw), log, "", ["checkpoint.every_steps=3"]), "uninterrupted run"):
-            sys.exit("the uninterrupted run of %s failed: see %s" % (run.deck, log.name))
-        whole[run], duration[run] = folder, time.monotonic() - t0
-        steps[run] = int(open(os.path.join(folder, "status")).read().split()[1])
+        for n in run.rounds_alike():
+            folder = os.path.join(work, "%s.whole on %d" % (run.name, n))
+            t0 = time.monotonic()
+            if end(start(run, folder, n, log, "", ["checkpoint.every_steps=3"]), "uninterrupted run"):
+                sys.exit("the uninterrupted run of %s failed: see %s" % (run.deck, log.name))
+            whole[run, n], duration[run] = folder, time.monotonic() - t0
+            steps[run] = int(open(os.path.join(folder, "status")).read().split()[1])
     begun, rounds, failures = time.monotonic(), 0, []
     ways, damages, kinds = collections.Counter(), collections.Counter(), collections.Counter()
     kills = starts = differences = 0
     while (a.rounds is None or rounds < a.rounds) and (a.seconds is None or time.monotonic() - begun < a.seconds):
         run = draw.choice(runs)
+        n = run.begin_round(draw)
         folder = os.path.join(work, "round %d" % rounds)
         happened = []
         try:
@@ -226,7 +247,7 @@ def main():
             starts += 1
             if code:
                 raise Failure("the last start ended with %d" % code)
-            same, text = compare(run, whole[run], folder)
+            same, text = compare(run, whole[run, n], folder)
             if not same:
                 differences += 1
                 raise Failure("another result: " + text)
@@ -234,7 +255,7 @@ def main():
         except Failure as failure:
             failures.append("round %d (%s): %s; after: %s; see %s" % (rounds, run.name, failure, ", ".join(happened), folder))
             print(failures[-1], flush=True)
-        kinds[run.kind] += 1
+        kinds[run.name] += 1
         rounds += 1
     lines = ["| what | number |", "|---|---|", "| seed | %d |" % a.seed, "| minutes | %.0f |" % ((time.monotonic() - begun) / 60), "| rounds | %d |" % rounds]
     lines += ["| rounds of %s | %d |" % item for item in sorted(kinds.items())]

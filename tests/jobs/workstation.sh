@@ -10,6 +10,8 @@ set -u
 name=$1 program=$2 deck=$3
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 sources=$(cd "$here/../.." && pwd -P)
+# shellcheck source=tests/support/shell.sh
+. "$sources/tests/support/shell.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/tessera job.XXXXXX") || exit 1
 trap 'status=$?; [ $status = 0 ] && rm -rf "$work"; exit $status' EXIT
 cd "$work" || exit 1
@@ -19,11 +21,6 @@ script=$sources/jobscripts/workstation.sh
 # about five seconds of stepping on two cores, in steps of a millisecond; the end is far beyond what a test waits for
 long=(--set points=200 --set time.step=5e-6 --set time.end=500 --set checkpoint.every_steps=0)
 
-fail() { echo "FAILED: $*" >&2; tail -n 30 "$work"/*.txt >&2; exit 1; }
-says() { grep -q -- "$2" "$1" || fail "$1 does not say '$2'"; }
-never() { ! grep -q -- "$2" "$1" || fail "$1 says '$2'"; }
-status_is() { [ "$(cut -d' ' -f1 <"$1/status")" = "$2" ] || fail "$1/status says '$(cat "$1/status")', wanted $2"; }
-same() { "$program" compare "$1" "$2" >compare.txt 2>&1 || fail "$1 and $2 differ"; }
 redraws=$'\033'
 press() { python3 "$here/terminal.py" "$@"; } # press PATTERN DELAY COUNT GAP COMMAND...
 at_most() { # at_most SECONDS FILE: after the last key

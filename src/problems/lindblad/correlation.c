@@ -4,37 +4,13 @@
      normal_ordered:  C(tau) = Tr(A e^{L tau}[B rho B+])   (with A = B+ B: g2 up to the squared mean)
 
    rho is the steady state (found first, steps of steady.c) or the initial state. B rho is not Hermitian: its two Hermitian parts (B rho + h.c.)/2 and (B rho - h.c.)/(2 i) are two real vectors carried by the
-   same map. S(omega) = 2 Re int_0^inf e^{-i omega tau} (C(tau) - C(inf)) dtau, C(inf) = <A><B>:
-     fft        of the samples, trapezium rule, four times zero-padded; the tail |C(T) - C(inf)| is reported
-     resolvent  (i omega - L) z = B rho - <B> rho by GMRES on the real block form, S = 2 Re Tr(A z), one frequency per step. */
+   same map; C(inf) = <A><B>. Emission spectra: emission.c. */
 #include <math.h>
-#include <petscksp.h>
 #include <stdio.h>
 #include <string.h>
-#include <tessera/fft.h>
-#include "lindblad.h"
-#undef I
+#include "correlation.h"
 
 #define MAX_STATES 2048
-
-typedef struct {
-  void         *steady; /* task data of the steady state */
-  PetscBool     have_state, began;
-  PetscInt64    outputs, points_done;
-  LbComplex     limit;  /* C(inf) */
-  LbTerm        a, b;
-  LbVec         im;     /* second Hermitian part; the first one is density.x */
-  LbFunctional  fa, fb;
-  PetscReal    *value;  /* [outputs][2] C */
-  PetscInt64    n_values, n_spectrum;
-  PetscReal    *omega, *emission, *spectrum_state, worst_residual;
-  PetscReal    *f;
-  /* resolvent */
-  LbVec         rhs_re, rhs_im, work, out;
-  KSP           ksp;
-  Mat           shell;
-  PetscReal     frequency;
-} Correlation;
 
 static PetscErrorCode OneTerm(TesProblem problem, Lindblad *c, const char path[], const TesStrings *ops, TesNode on, LbTerm *term, PetscBool *good)
 {
@@ -98,37 +74,9 @@ static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* [-L, -omega; omega, -L] (re, im) */
-static PetscErrorCode Resolvent(Mat shell, Vec x, Vec y)
-{
-  Lindblad        *c;
-  Correlation     *s;
-  const LbSpace   *space;
-  const PetscReal *from;
-  PetscReal       *to;
-  const LbFused    minus = {.scale = -1};
-
-  PetscFunctionBegin;
-  PetscCall(MatShellGetContext(shell, &c));
-  s     = c->correlation_data;
-  space = LbLiouvilleSpace(c->density.l);
-  PetscCall(VecGetArrayRead(x, &from));
-  PetscCall(VecGetArray(y, &to));
-  for (int part = 0; part < 2; part++) {
-    const PetscInt64 n = space->part.n_local;
-
-    PetscCall(PetscArraycpy(s->work.own, from + part * n, n));
-    PetscCall(LbApply(c->density.l, s->f, &minus, &s->work, &s->out));
-    for (PetscInt64 k = 0; k < n; k++) to[part * n + k] = s->out.own[k] + (part ? s->frequency : -s->frequency) * from[(1 - part) * n + k];
-  }
-  PetscCall(VecRestoreArray(y, &to));
-  PetscCall(VecRestoreArrayRead(x, &from));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
 {
-  Correlation *s;
+  LbCorrelation *s;
   PetscBool    good = PETSC_TRUE;
 
   PetscFunctionBegin;
@@ -151,29 +99,7 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
     PetscCall(LbVecCreate(space, &s->im));
     PetscCall(LbFunctionalAdd(space, &c->model, 1, &s->a.p, &s->fa));
     PetscCall(LbFunctionalAdd(space, &c->model, 1, &s->b.p, &s->fb));
-    if (c->correlation.spectrum == 2) {
-      const PetscInt n = (PetscInt)(2 * space->part.n_local);
-
-      PetscCall(LbVecCreate(space, &s->rhs_re));
-      PetscCall(LbVecCreate(space, &s->rhs_im));
-      PetscCall(LbVecCreate(space, &s->work));
-      PetscCall(LbVecCreate(space, &s->out));
-      PetscCall(MatCreateShell(c->density.comm, n, n, PETSC_DETERMINE, PETSC_DETERMINE, c, &s->shell));
-      PetscCall(MatShellSetOperation(s->shell, MATOP_MULT, (void (*)(void))Resolvent));
-      PetscCall(KSPCreate(c->density.comm, &s->ksp));
-      PetscCall(KSPSetOperators(s->ksp, s->shell, s->shell));
-      PetscCall(KSPSetType(s->ksp, KSPGMRES));
-      PetscCall(KSPGMRESSetRestart(s->ksp, 100));
-      PetscCall(KSPSetTolerances(s->ksp, 1e-9, PETSC_DEFAULT, PETSC_DEFAULT, 5000));
-      {
-        PC pc;
-
-        PetscCall(KSPGetPC(s->ksp, &pc));
-        PetscCall(PCSetType(pc, PCNONE));
-      }
-      PetscCall(KSPSetInitialGuessNonzero(s->ksp, PETSC_FALSE));
-      PetscCall(KSPSetFromOptions(s->ksp));
-    }
+    if (c->correlation.spectrum == 2) PetscCall(LbEmissionSetUp(c));
     PetscCall(LbIntegratorCreate(&c->model, c->density.l, &c->integrator, &c->integrate));
     c->integrator_state[0] = c->integrate->h;
   }
@@ -185,7 +111,7 @@ static PetscErrorCode Start(TesProblem problem, Lindblad *c)
   PetscFunctionBegin;
   if (c->correlation.from == 0) PetscCall(lb_density_steady.start(problem, c));
   else PetscCall(LbStateNamed(problem, &c->density, &c->model, &c->model_deck));
-  ((Correlation *)c->correlation_data)->have_state = c->correlation.from ? PETSC_TRUE : PETSC_FALSE;
+  ((LbCorrelation *)c->correlation_data)->have_state = c->correlation.from ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -235,7 +161,7 @@ static void Adjoint(PetscInt64 n, LbComplex *m)
 /* density.x and im become the two Hermitian parts of B rho (or B rho B+ and nothing) */
 static PetscErrorCode Begin(Lindblad *c)
 {
-  Correlation *s = c->correlation_data;
+  LbCorrelation *s = c->correlation_data;
 
   PetscFunctionBegin;
   if (c->density.comm != MPI_COMM_NULL) {
@@ -245,8 +171,8 @@ static PetscErrorCode Begin(Lindblad *c)
     int           *sites;
 
     PetscCall(LbFence(space));
-    PetscCall(LbFunctionalValue(&s->fa, &c->density.x, &a));
-    PetscCall(LbFunctionalValue(&s->fb, &c->density.x, &b));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fa, &c->density.x, &a));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fb, &c->density.x, &b));
     PetscCall(PetscMalloc3(n * n, &rho, n * n, &m, c->model.n_sites, &sites));
     for (int k = 0; k < c->model.n_sites; k++) sites[k] = k;
     PetscCall(LbStateMatrix(space, &c->model, &c->density.x, c->model.n_sites, sites, rho));
@@ -301,7 +227,7 @@ static PetscErrorCode Begin(Lindblad *c)
 
 static PetscErrorCode Record(Lindblad *c)
 {
-  Correlation *s    = c->correlation_data;
+  LbCorrelation *s    = c->correlation_data;
   PetscReal   *here = s->value + 2 * c->rows;
 
   PetscFunctionBegin;
@@ -309,8 +235,8 @@ static PetscErrorCode Record(Lindblad *c)
     LbComplex re, im;
 
     PetscCall(LbFence(LbLiouvilleSpace(c->density.l)));
-    PetscCall(LbFunctionalValue(&s->fa, &c->density.x, &re));
-    PetscCall(LbFunctionalValue(&s->fa, &s->im, &im));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fa, &c->density.x, &re));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &s->fa, &s->im, &im));
     re += LB_I * im;
     here[0] = creal(re);
     here[1] = cimag(re);
@@ -320,55 +246,9 @@ static PetscErrorCode Record(Lindblad *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscReal Frequency(const Lindblad *c, PetscInt64 k)
-{
-  const PetscReal *range = c->correlation.omega.v;
-
-  return range[0] + (range[1] - range[0]) * (PetscReal)k / (PetscReal)PetscMax(c->correlation.points - 1, 1);
-}
-
-static PetscErrorCode OneFrequency(Lindblad *c, PetscReal *emission)
-{
-  Correlation *s = c->correlation_data;
-
-  PetscFunctionBegin;
-  s->frequency = Frequency(c, s->points_done);
-  if (c->density.comm != MPI_COMM_NULL) {
-    const LbSpace     *space = LbLiouvilleSpace(c->density.l);
-    const PetscInt64   n     = space->part.n_local;
-    Vec                x, b;
-    PetscReal         *to;
-    const PetscReal   *from;
-    LbComplex          re, im;
-    KSPConvergedReason reason;
-
-    PetscCall(MatCreateVecs(s->shell, &x, &b));
-    PetscCall(VecGetArray(b, &to));
-    PetscCall(PetscArraycpy(to, s->rhs_re.own, n));
-    PetscCall(PetscArraycpy(to + n, s->rhs_im.own, n));
-    PetscCall(VecRestoreArray(b, &to));
-    PetscCall(KSPSolve(s->ksp, b, x));
-    PetscCall(KSPGetConvergedReason(s->ksp, &reason));
-    PetscCheck(reason > 0, c->density.comm, TES_ERR_NUMBERS, "the resolvent at omega = %g was not found (%s): take correlation.spectrum: fft", (double)s->frequency, KSPConvergedReasons[reason]);
-    PetscCall(VecGetArrayRead(x, &from));
-    PetscCall(PetscArraycpy(s->work.own, from, n));
-    PetscCall(PetscArraycpy(s->out.own, from + n, n));
-    PetscCall(VecRestoreArrayRead(x, &from));
-    PetscCall(LbFence(space));
-    PetscCall(LbFunctionalValue(&s->fa, &s->work, &re));
-    PetscCall(LbFunctionalValue(&s->fa, &s->out, &im));
-    PetscCall(LbFence(space));
-    *emission = 2 * creal(re + LB_I * im);
-    PetscCall(VecDestroy(&x));
-    PetscCall(VecDestroy(&b));
-  }
-  PetscCallMPI(MPI_Bcast(emission, 1, MPIU_REAL, 0, c->density.world));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progress)
 {
-  Correlation *s = c->correlation_data;
+  LbCorrelation *s = c->correlation_data;
 
   PetscFunctionBegin;
   if (!s->have_state) {
@@ -398,7 +278,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
     PetscCallMPI(MPI_Bcast(c->integrator_state, 1, MPIU_REAL, 0, c->density.world));
     c->now = next;
   } else {
-    PetscCall(OneFrequency(c, &s->spectrum_state[s->points_done]));
+    PetscCall(LbEmissionAt(c, &s->spectrum_state[s->points_done]));
     s->points_done++;
     c->measured = PETSC_FALSE;
     snprintf(progress->phase, sizeof progress->phase, "omega = %.6g", (double)s->frequency);
@@ -416,7 +296,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
 
 static PetscErrorCode Observe(TesProblem problem, Lindblad *c, TesSeries series, PetscBool last)
 {
-  Correlation *s = c->correlation_data;
+  LbCorrelation *s = c->correlation_data;
 
   PetscFunctionBegin;
   (void)problem;
@@ -432,7 +312,7 @@ static PetscErrorCode Observe(TesProblem problem, Lindblad *c, TesSeries series,
 
 static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
 {
-  Correlation *s        = c->correlation_data;
+  LbCorrelation *s        = c->correlation_data;
   PetscReal    limit[2] = {creal(s->limit), cimag(s->limit)};
 
   PetscFunctionBegin;
@@ -458,42 +338,9 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* emission by FFT: omega ascending */
-static PetscErrorCode Transform(Lindblad *c)
-{
-  Correlation     *s = c->correlation_data;
-  PetscInt64       n = 1;
-  const PetscReal  dt = c->time.output_every;
-  PetscReal       *in, *out;
-  TesFFT           fft;
-
-  PetscFunctionBegin;
-  while (n < 4 * s->outputs) n *= 2;
-  PetscCall(TesFFTCreate(PETSC_COMM_SELF, TES_FFT_C2C, 1, &n, NULL, &fft));
-  PetscCall(PetscCalloc2(2 * n, &in, 2 * n, &out));
-  for (PetscInt64 k = 0; k < s->outputs; k++) {
-    const PetscReal weight = dt * (k == 0 || k + 1 == s->outputs ? 0.5 : 1);
-
-    in[2 * k]     = weight * (s->value[2 * k] - creal(s->limit));
-    in[2 * k + 1] = weight * (s->value[2 * k + 1] - cimag(s->limit));
-  }
-  PetscCall(TesFFTForward(fft, in, out));
-  s->n_spectrum = n;
-  PetscCall(PetscMalloc2(n, &s->omega, n, &s->emission));
-  for (PetscInt64 k = 0; k < n; k++) {
-    const PetscInt64 from = (k + n / 2) % n;
-
-    s->omega[k]    = 2 * PETSC_PI * (PetscReal)(k - n / 2) / ((PetscReal)n * dt);
-    s->emission[k] = 2 * out[2 * from];
-  }
-  PetscCall(PetscFree2(in, out));
-  PetscCall(TesFFTDestroy(&fft));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
 {
-  Correlation    *s    = c->correlation_data;
+  LbCorrelation    *s    = c->correlation_data;
   const PetscInt64 last = s->outputs - 1;
   const PetscReal tail = cabs(s->value[2 * last] + LB_I * s->value[2 * last + 1] - s->limit), peak = cabs(s->value[0] + LB_I * s->value[1] - s->limit);
 
@@ -505,11 +352,11 @@ static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
   PetscCall(TesReportReal(report, "C_limit_im", cimag(s->limit), &(TesFigureNote){.unit = "1", .help = "<A><B>, what C tends to"}));
   PetscCall(TesReportReal(report, "tail", tail / PetscMax(peak, 1e-300), &(TesFigureNote){.unit = "1", .scale = 1, .certified = PETSC_TRUE, .help = "|C(T) - C(inf)| / |C(0) - C(inf)|: what the end cuts off"}));
   if (c->correlation.spectrum == 0) PetscFunctionReturn(PETSC_SUCCESS);
-  if (c->correlation.spectrum == 1) PetscCall(Transform(c));
+  if (c->correlation.spectrum == 1) PetscCall(LbEmissionTransform(c));
   else {
     PetscCall(PetscMalloc2(s->n_spectrum, &s->omega, s->n_spectrum, &s->emission));
     for (PetscInt64 k = 0; k < s->n_spectrum; k++) {
-      s->omega[k]    = Frequency(c, k);
+      s->omega[k]    = LbEmissionFrequency(c, k);
       s->emission[k] = s->spectrum_state[k];
     }
   }
@@ -528,7 +375,7 @@ static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
 
 static PetscErrorCode Destroy(TesProblem problem, Lindblad *c)
 {
-  Correlation *s = c->correlation_data;
+  LbCorrelation *s = c->correlation_data;
 
   PetscFunctionBegin;
   if (s) {

@@ -3,6 +3,7 @@
    The usable ranks (the first ones of the run) work; the others wait in the broadcast that ends every measurement, so all ranks know the same figures. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "lindblad.h"
@@ -21,18 +22,51 @@ static int Vectors(const Lindblad *c)
   return 1 + lb_integrators[kind].vectors + (kind == LB_KRYLOV ? (int)c->integrator.dimension : 0);
 }
 
+/* nodes of this run, as the launcher tells them; a check needs no communication */
+static PetscReal Nodes(void)
+{
+  const char *world = getenv("OMPI_COMM_WORLD_SIZE"), *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE"), *slurm = getenv("SLURM_STEP_NUM_NODES");
+
+  if (world && local && atoi(local) > 0) return PetscMax(1, PetscCeilReal((PetscReal)atoi(world) / atoi(local)));
+  return slurm && atoi(slurm) > 0 ? atoi(slurm) : 1;
+}
+
 PetscErrorCode LbDensityCheck(TesProblem problem, Lindblad *c, PetscBool *good)
 {
-  const PetscReal bytes = LbDensityBytes(&c->model, 1, Vectors(c)), there = (PetscReal)sysconf(_SC_PHYS_PAGES) * (PetscReal)sysconf(_SC_PAGESIZE);
+  const PetscReal bytes = LbDensityBytes(&c->model, 1, Vectors(c)), there = Nodes() * (PetscReal)sysconf(_SC_PHYS_PAGES) * (PetscReal)sysconf(_SC_PAGESIZE);
+  const PetscBool elsewhere = c->parallel.transport >= LB_TRANSPORT_MESSAGES ? PETSC_TRUE : PETSC_FALSE; /* meant for more nodes than this check may run on */
 
   PetscFunctionBegin;
-  if (c->model.size > 2e11 || bytes > there) {
+  if (c->model.size > 2e11 || (bytes > there && !elsewhere)) {
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "solver",
-                              ": a density matrix of this system takes %.3g bytes per vector, %d vectors with integrator %s: more than this machine has (strang needs one vector, faber and taylor "
-                              "three; solver: trajectories needs the square root)",
-                              (double)(8 * c->model.size), Vectors(c), lb_integrator_names[LbIntegratorChoose(c->integrator.kind, c->model.constant)]));
+                              ": a density matrix of this system takes %.3g bytes per vector, %d vectors with integrator %s: more than the nodes of this run have (strang needs one vector, faber and taylor "
+                              "three; solver: trajectories needs the square root%s)",
+                              (double)(8 * c->model.size), Vectors(c), lb_integrator_names[LbIntegratorChoose(c->integrator.kind, c->model.constant)],
+                              c->model.size > 2e11 ? "" : "; parallel.transport: messages is taken at its word, to check a run of more nodes"));
   }
+  if (TesDeckHas(TesProblemDeck(problem), "initial.thermal") && c->model.n > LB_MAX_THERMAL) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "initial.thermal", ": the state space has %" PetscInt64_FMT " dimensions, at most %d are done", c->model.n, LB_MAX_THERMAL));
+  }
+  if (!c->model.qubits && c->parallel.transport == LB_TRANSPORT_EXCHANGE) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "parallel.transport", ": for sites of dimension 2 only; others send columns: take remap or messages"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode LbDensityEstimate(Lindblad *c, PetscReal vectors, TesEstimate *e)
+{
+  LbTraffic traffic;
+
+  PetscFunctionBegin;
+  e->usable_ranks   = LbLiouvilleRanks(&c->model, e->ranks);
+  e->bytes_per_rank = LbDensityBytes(&c->model, e->usable_ranks, vectors);
+  e->bytes_output   = 8 * c->model.size;
+  PetscCall(LbTrafficEstimate(&c->model, &c->parallel, e->usable_ranks, &traffic));
+  e->bytes_per_rank += traffic.buffer;
+  e->bytes_sent = traffic.chosen;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -69,23 +103,23 @@ PetscErrorCode LbDensitySetUp(TesProblem problem, Lindblad *c)
   d->world = c->world;
   PetscCallMPI(MPI_Comm_rank(d->world, &rank));
   PetscCallMPI(MPI_Comm_size(d->world, &size));
-  { /* vectors are shared memory: the ranks of the first node work */
-    MPI_Comm node;
-    int      here;
-
-    PetscCallMPI(MPI_Comm_split_type(d->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
-    PetscCallMPI(MPI_Comm_size(node, &here));
-    PetscCallMPI(MPI_Comm_free(&node));
-    PetscCallMPI(MPI_Bcast(&here, 1, MPI_INT, 0, d->world));
-    d->ranks = LbLiouvilleRanks(&c->model, PetscMin(size, here));
-    if (here < size) PetscCall(LbSay(problem, c, "the density solver works on one node: %d of %d ranks share its memory", here, size));
-  }
+  d->ranks = LbLiouvilleRanks(&c->model, size);
   PetscCallMPI(MPI_Comm_split(d->world, rank < d->ranks ? 0 : MPI_UNDEFINED, rank, &d->comm));
   PetscCall(PetscCalloc1(2 * c->observables.n + 8, &d->values));
   if (d->ranks < size) PetscCall(LbSay(problem, c, "%d of %d ranks work on the density matrix, the others idle", d->ranks, size));
   if (d->comm == MPI_COMM_NULL) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(LbLiouvilleCreate(d->comm, &c->model, PETSC_FALSE, text, &d->l));
+  PetscCall(LbLiouvilleCreate(d->comm, &c->model, &c->parallel, PETSC_FALSE, text, &d->l));
   PetscCheck(!text[0], d->comm, TES_ERR_DECK, "%s", text);
+  if (LbLiouvilleSpace(d->l)->messages) {
+    LbTraffic traffic;
+
+    PetscCall(LbLiouvilleTraffic(d->l, &traffic));
+    if (c->model.qubits)
+      PetscCall(LbSay(problem, c, "ranks send messages: %s, %.4g MB per application and rank (exchange %.4g, remap %.4g), buffers of %.3g MB",
+                      !traffic.n_remap ? "exchange" : !traffic.n_exchange ? "remap" : "exchange and remap", (double)traffic.chosen / 1e6, (double)traffic.exchange / 1e6, (double)traffic.remap / 1e6,
+                      (double)traffic.buffer / 1e6));
+    else PetscCall(LbSay(problem, c, "ranks send messages: remap of columns, %.4g MB per application and rank, buffers of %.3g MB", (double)traffic.chosen / 1e6, (double)traffic.buffer / 1e6));
+  }
   PetscCall(LbVecCreate(LbLiouvilleSpace(d->l), &d->x));
   PetscCall(PetscCalloc1(c->observables.n + 1, &d->functional));
   for (int k = 0; k < c->observables.n; k++) {
@@ -147,7 +181,7 @@ static PetscErrorCode Energy(Lindblad *c, const LbVec *x, PetscReal t, PetscReal
     LbComplex    value;
 
     PetscCall(LbFunctionalAdd(LbLiouvilleSpace(d->l), &c->model, c->model.term[k].coef, &c->model.term[k].p, &one));
-    PetscCall(LbFunctionalValue(&one, x, &value));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &one, x, &value));
     PetscCall(LbFunctionalDestroy(&one));
     sum += f[c->model.term[k].time] * value;
   }
@@ -166,6 +200,21 @@ static PetscErrorCode EntropyOf(Lindblad *c, const LbVec *x, PetscInt n_sites, c
   PetscCall(PetscMalloc1(size * size, &rho));
   PetscCall(LbStateMatrix(LbLiouvilleSpace(c->density.l), &c->model, x, (int)n_sites, site, rho));
   PetscCall(LbEntropy((int)size, rho, entropy, smallest));
+  PetscCall(PetscFree(rho));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode PurityOf(Lindblad *c, const LbVec *x, PetscInt n_sites, const int site[], PetscReal *purity)
+{
+  PetscInt64 size = 1;
+  LbComplex *rho;
+
+  PetscFunctionBegin;
+  for (PetscInt s = 0; s < n_sites; s++) size *= c->model.dim[site[s]];
+  PetscCall(PetscMalloc1(size * size, &rho));
+  PetscCall(LbStateMatrix(LbLiouvilleSpace(c->density.l), &c->model, x, (int)n_sites, site, rho));
+  *purity = 0;
+  for (PetscInt64 e = 0; e < size * size; e++) *purity += creal(rho[e] * conj(rho[e]));
   PetscCall(PetscFree(rho));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -197,7 +246,7 @@ static PetscErrorCode Health(Lindblad *c, const LbVec *x, PetscReal *smallest, P
     projector[d * d - 1] = 1;
     p.op[0]              = projector;
     PetscCall(LbFunctionalAdd(LbLiouvilleSpace(c->density.l), &c->model, 1, &p, &one));
-    PetscCall(LbFunctionalValue(&one, x, &value));
+    PetscCall(LbFunctionalValue(LbLiouvilleSpace(c->density.l), &one, x, &value));
     *top = PetscMax(*top, creal(value));
     PetscCall(LbFunctionalDestroy(&one));
     PetscCall(PetscFree(projector));
@@ -222,12 +271,15 @@ PetscErrorCode LbDensityMeasure(Lindblad *c, const LbVec *x, PetscReal t)
       PetscReal           other;
 
       switch (o->kind) {
-      case LB_OBSERVE_PURITY: PetscCall(LbPurity(space, x, &d->values[at++])); break;
+      case LB_OBSERVE_PURITY:
+        if (o->n_sites) PetscCall(PurityOf(c, x, o->n_sites, o->site, &d->values[at++]));
+        else PetscCall(LbPurity(space, x, &d->values[at++]));
+        break;
       case LB_OBSERVE_TRACE: PetscCall(LbTrace(space, x, &d->values[at++])); break;
       case LB_OBSERVE_ENERGY: PetscCall(Energy(c, x, t, &d->values[at++])); break;
       case LB_OBSERVE_ENTROPY: PetscCall(EntropyOf(c, x, o->n_sites, o->site, &d->values[at++], &other)); break;
       default:
-        PetscCall(LbFunctionalValue(&d->functional[k], x, &value));
+        PetscCall(LbFunctionalValue(space, &d->functional[k], x, &value));
         d->values[at++] = creal(value);
         if (o->two_parts) d->values[at++] = cimag(value);
       }

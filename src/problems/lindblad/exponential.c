@@ -78,9 +78,10 @@ PetscErrorCode LbFaber(LbIntegrator g, const PetscReal f[], PetscReal h, PetscRe
 {
   double    decay = 0, width = 0, coefficient[MAX_TERMS];
   LbVec    *next = &g->work[0], *after = &g->work[1];
-  PetscReal trace = x->all[0];
+  PetscReal trace = 0;
 
   PetscFunctionBegin;
+  if (g->space->pauli) PetscCall(LbTrace(g->space, x, &trace));
   for (int k = 0; k < g->model->n_times; k++) {
     decay += PetscAbsReal(f[k]) * g->decay_of[k];
     width += PetscAbsReal(f[k]) * g->width[k];
@@ -121,9 +122,12 @@ PetscErrorCode LbFaber(LbIntegrator g, const PetscReal f[], PetscReal h, PetscRe
         *x     = result;
       }
       if (g->space->pauli) {
-        g->error = PetscMax(g->error, PetscAbsReal(x->all[0] - trace));
+        PetscReal now;
+
+        PetscCall(LbTrace(g->space, x, &now));
+        g->error = PetscMax(g->error, PetscAbsReal(now - trace));
         PetscCall(LbFence(g->space));
-        if (!g->space->rank) x->all[0] = trace;
+        if (!g->space->rank) x->own[0] = trace;
         PetscCall(LbFence(g->space));
       }
     }

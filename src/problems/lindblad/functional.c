@@ -128,12 +128,16 @@ PetscErrorCode LbFunctionalSeal(LbFunctional *f)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode LbFunctionalValue(const LbFunctional *f, const LbVec *x, LbComplex *value)
+PetscErrorCode LbFunctionalValue(const LbSpace *space, const LbFunctional *f, const LbVec *x, LbComplex *value)
 {
-  LbComplex sum = 0;
+  LbComplex  sum = 0;
+  PetscReal *entry;
 
   PetscFunctionBegin;
-  for (PetscInt64 k = 0; k < f->n; k++) sum += f->weight[k] * x->all[f->index[k]];
+  PetscCall(PetscMalloc1(f->n + 1, &entry));
+  PetscCall(LbFetch(space, x, f->n, f->index, entry));
+  for (PetscInt64 k = 0; k < f->n; k++) sum += f->weight[k] * entry[k];
+  PetscCall(PetscFree(entry));
   *value = sum;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -7,8 +7,7 @@
    adds the jumps. J with one real entry per row at a constant distance from the diagonal (ladder operators, |i><j|, their products) is a shifted scaled copy; any other J
    is applied row by row, nnz(J row)^2 per entry.
 
-   Ranks share panels, then rows; scratch: one vector on one rank, two on several. */
-#include <math.h>
+   Ranks that share memory share panels, then rows; scratch: one vector on one rank, two on several. By messages: ketbra_message.c. */
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>
@@ -17,43 +16,9 @@
 
 TES_KERNEL_DECLARE(LbKetbraKernels, LbKetbraTable);
 
-/* a sparse complex matrix with contributions of several factors of time */
-typedef struct {
-  PetscInt64 n;
-  int        n_entries, n_parts, room;
-  int       *start, *column;
-  int       *part_entry, *part_time;
-  LbComplex *part_c;
-  int       *part_row, *part_column; /* while collecting */
-} Sparse;
-
-typedef struct {
-  PetscReal  rate;
-  int        time;
-  PetscBool  shifted;
-  PetscInt64 shift;
-  double    *factor;       /* [n] */
-  int       *start, *column;
-  LbComplex *value;
-} Jump;
-
-struct _p_LbKetbra {
-  const LbSpace         *space;
-  PetscInt64             n;
-  int                    n_times, n_jumps;
-  Sparse                 a;
-  LbRows                 rows;
-  Jump                  *jump;
-  LbVec                  w, v;
-  double                *panel, *product;
-  PetscReal             *factors, scale;
-  PetscBool              ready;
-  const LbKetbraKernels *kernels;
-};
-
 /* ---- sparse matrices of products ---- */
 
-static PetscErrorCode AddPart(Sparse *s, int row, int column, int time, LbComplex c)
+static PetscErrorCode AddPart(LbSparse *s, int row, int column, int time, LbComplex c)
 {
   PetscFunctionBegin;
   if (s->n_parts == s->room) {
@@ -82,7 +47,7 @@ static PetscErrorCode AddPart(Sparse *s, int row, int column, int time, LbComple
 }
 
 /* all entries of c P on the whole state space */
-static PetscErrorCode AddProduct(const LbModel *model, LbComplex c, int time, const LbProduct *p, Sparse *s)
+static PetscErrorCode AddProduct(const LbModel *model, LbComplex c, int time, const LbProduct *p, LbSparse *s)
 {
   PetscInt64 stride[LB_FACTORS];
 
@@ -116,7 +81,7 @@ static PetscErrorCode AddProduct(const LbModel *model, LbComplex c, int time, co
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Compress(Sparse *s)
+static PetscErrorCode Compress(LbSparse *s)
 {
   int *at, *order, *last;
 
@@ -145,7 +110,7 @@ static PetscErrorCode Compress(Sparse *s)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode SparseDestroy(Sparse *s)
+static PetscErrorCode SparseDestroy(LbSparse *s)
 {
   PetscFunctionBegin;
   PetscCall(PetscFree2(s->start, s->part_entry));
@@ -156,9 +121,9 @@ static PetscErrorCode SparseDestroy(Sparse *s)
 
 /* ---- jumps ---- */
 
-static PetscErrorCode BuildJump(LbModel *model, const LbJump *from, PetscBool adjoint, Jump *to)
+static PetscErrorCode BuildJump(LbModel *model, const LbJump *from, PetscBool adjoint, LbKetbraJump *to)
 {
-  Sparse    s       = {.n = model->n};
+  LbSparse  s       = {.n = model->n};
   PetscBool shifted = PETSC_TRUE;
   PetscInt64 shift  = 0;
   LbComplex *sum, phase = 0;
@@ -212,24 +177,81 @@ static PetscErrorCode BuildJump(LbModel *model, const LbJump *from, PetscBool ad
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static inline LbComplex Entry(const double *x, PetscInt64 n, PetscInt64 k, PetscInt64 l)
+PetscErrorCode LbKetbraJumps(LbModel *model, PetscBool adjoint, LbKetbra k)
 {
-  if (k == l) return x[k * n + k];
-  return k > l ? x[k * n + l] - LB_I * x[l * n + k] : x[l * n + k] + LB_I * x[k * n + l];
+  PetscFunctionBegin;
+  k->n_jumps = model->n_jumps;
+  PetscCall(PetscCalloc1(model->n_jumps + 1, &k->jump));
+  for (int j = 0; j < model->n_jumps; j++) PetscCall(BuildJump(model, &model->jump[j], adjoint, &k->jump[j]));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* row i of g J rho J+ by its definition */
-static void GeneralJump(const Jump *jump, PetscInt64 n, PetscInt64 i, double g, const double *x, double *y)
+PetscErrorCode LbKetbraJumpsDestroy(LbKetbra k)
 {
-  for (int a = jump->start[i]; a < jump->start[i + 1]; a++) {
-    const PetscInt64 k = jump->column[a];
+  PetscFunctionBegin;
+  for (int j = 0; j < k->n_jumps; j++) {
+    PetscCall(PetscFree(k->jump[j].factor));
+    PetscCall(PetscFree3(k->jump[j].start, k->jump[j].column, k->jump[j].value));
+  }
+  PetscCall(PetscFree(k->jump));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
 
-    for (PetscInt64 j = 0; j < n; j++) {
-      LbComplex s = 0;
+int LbKetbraSources(LbKetbra k)
+{
+  int n = 0;
 
-      for (int b = jump->start[j]; b < jump->start[j + 1]; b++) s += Entry(x, n, k, jump->column[b]) * conj(jump->value[b]);
-      s *= g * jump->value[a];
-      y[j] += i >= j ? creal(s) : cimag(s);
+  for (int j = 0; j < k->n_jumps; j++) {
+    int most = 1;
+
+    for (PetscInt64 i = 0; !k->jump[j].shifted && i < k->n; i++) most = PetscMax(most, k->jump[j].start[i + 1] - k->jump[j].start[i]);
+    n += most;
+  }
+  return n;
+}
+
+/* columns from..to of row i of g J rho J+ by its definition: += the part of entry a of row i of J */
+static void General(const LbKetbraJump *jump, PetscInt64 i, PetscInt64 from, PetscInt64 to, int a, double g, const LbKetbraSource *source, PetscInt64 stride, double *y)
+{
+  const PetscInt64 k = jump->column[a];
+
+  for (PetscInt64 j = from; j < to; j++) {
+    LbComplex s = 0;
+
+    for (int b = jump->start[j]; b < jump->start[j + 1]; b++) {
+      const PetscInt64 l = jump->column[b];
+      const double     row = source->row[l], column = source->column[l * stride];
+      const LbComplex  x = k == l ? row : k > l ? row - LB_I * column : column + LB_I * row;
+
+      s += x * conj(jump->value[b]);
+    }
+    s *= g * jump->value[a];
+    y[j] += i >= j ? creal(s) : cimag(s);
+  }
+}
+
+#define RUN 1024 /* columns of a row that stay in the first cache while all jumps add to them */
+
+void LbKetbraRow(LbKetbra k, const PetscReal f[], const LbFused *fused, PetscInt64 i, const LbKetbraSource source[], PetscInt64 stride, const double *x0, const double *x, const double *w, const double *v, double *y)
+{
+  for (PetscInt64 from = 0; from < k->n; from += RUN) {
+    const PetscInt64 to = PetscMin(from + RUN, k->n);
+    int              at = 0;
+
+    k->kernels->start(to - from, fused->a, fused->b, fused->shift, x0 ? x0 + from : NULL, x + from, w + from, v ? v + from : NULL, y + from);
+    for (int j = 0; j < k->n_jumps; j++) {
+      const LbKetbraJump *jump = &k->jump[j];
+      const double        g    = fused->scale * jump->rate * f[jump->time];
+
+      if (jump->shifted) {
+        const LbKetbraSource *here  = &source[at++];
+        const PetscInt64      first = PetscMax(from, -jump->shift), last = PetscMin(to, k->n - PetscMax(jump->shift, 0));
+
+        if (here->row && g != 0 && first < last) k->kernels->jump(last - first, g * jump->factor[i], jump->factor + first, here->row + first + jump->shift, y + first);
+      } else {
+        for (int a = jump->start[i]; a < jump->start[i + 1]; a++, at++)
+          if (g != 0) General(jump, i, from, to, a, g, &source[at], stride, y);
+      }
     }
   }
 }
@@ -255,12 +277,10 @@ PetscErrorCode LbKetbraCreate(const LbSpace *space, LbModel *model, PetscBool ad
   k->kernels = TES_KERNEL_PICK(LbKetbraTable);
   k->a.n     = model->n;
   for (int t = 0; t < model->n_terms; t++) PetscCall(AddProduct(model, (adjoint ? LB_I : -LB_I) * model->term[t].coef, model->term[t].time, &model->term[t].p, &k->a));
-  k->n_jumps = model->n_jumps;
-  PetscCall(PetscCalloc1(model->n_jumps + 1, &k->jump));
+  PetscCall(LbKetbraJumps(model, adjoint, k));
   for (int j = 0; j < model->n_jumps; j++) {
     const LbJump *jump = &model->jump[j];
 
-    PetscCall(BuildJump(model, jump, adjoint, &k->jump[j]));
     for (int p = 0; p < jump->n; p++)
       for (int q = 0; q < jump->n; q++) {
         LbProduct left, both;
@@ -280,6 +300,7 @@ PetscErrorCode LbKetbraCreate(const LbSpace *space, LbModel *model, PetscBool ad
              PETSC_COMM_SELF, PETSC_ERR_MEM, "no memory for panels");
   PetscCall(LbVecCreate(space, &k->w));
   if (space->size > 1) PetscCall(LbVecCreate(space, &k->v));
+  if (space->messages) PetscCall(LbKetbraMessagesCreate(k));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -289,11 +310,7 @@ PetscErrorCode LbKetbraDestroy(LbKetbra *out)
 
   PetscFunctionBegin;
   if (!k) PetscFunctionReturn(PETSC_SUCCESS);
-  for (int j = 0; j < k->n_jumps; j++) {
-    PetscCall(PetscFree(k->jump[j].factor));
-    PetscCall(PetscFree3(k->jump[j].start, k->jump[j].column, k->jump[j].value));
-  }
-  PetscCall(PetscFree(k->jump));
+  PetscCall(LbKetbraJumpsDestroy(k));
   PetscCall(PetscFree3(k->rows.re, k->rows.im, k->rows.diagonal));
   PetscCall(SparseDestroy(&k->a));
   PetscCall(PetscFree(k->factors));
@@ -301,6 +318,8 @@ PetscErrorCode LbKetbraDestroy(LbKetbra *out)
   free(k->product);
   PetscCall(LbVecDestroy(&k->w));
   PetscCall(LbVecDestroy(&k->v));
+  PetscCall(LbVecDestroy(&k->transposed));
+  PetscCall(LbKetbraMessagesDestroy(k));
   PetscCall(PetscFree(k));
   *out = NULL;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -333,27 +352,36 @@ PetscErrorCode LbKetbraApply(LbKetbra k, const PetscReal f[], const LbFused *fus
 {
   const PetscInt64 n = k->n, n_panels = (n + LB_PANEL - 1) / LB_PANEL, rank = k->space->rank, size = k->space->size;
   const PetscInt64 first_row = k->space->part.first / n, last_row = first_row + k->space->part.n_local / n;
+  LbKetbraSource  *source;
 
   PetscFunctionBegin;
   PetscCall(Refresh(k, f, fused->scale));
+  if (k->messages) {
+    PetscCall(LbKetbraMessages(k, f, fused, x, y));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   for (PetscInt64 p = n_panels * rank / size; p < n_panels * (rank + 1) / size; p++) {
-    k->kernels->load(n, p * LB_PANEL, x->all, k->panel);
+    const PetscInt64 column = p * LB_PANEL;
+    const int        width  = (int)PetscMin(LB_PANEL, n - column);
+
+    k->kernels->load(n, column, width, x->all + column, n, x->all + column * n, k->panel);
     k->kernels->multiply(&k->rows, 0, n, k->panel, k->product);
-    k->kernels->store(n, p * LB_PANEL, k->product, k->w.all, size > 1 ? k->v.all : NULL);
+    k->kernels->store(n, column, width, k->product, k->w.all + column, n, size > 1 ? k->v.all + column * n : NULL);
   }
   PetscCall(LbFence(k->space));
+  PetscCall(PetscMalloc1(PetscMax(1, LbKetbraSources(k)), &source));
   for (PetscInt64 i = first_row; i < last_row; i++) {
-    double *row = y->all + i * n;
+    int at = 0;
 
-    k->kernels->start(n, fused->a, fused->b, fused->shift, fused->x0 ? fused->x0->all + i * n : NULL, x->all + i * n, k->w.all + i * n, size > 1 ? k->v.all + i * n : NULL, row);
     for (int j = 0; j < k->n_jumps; j++) {
-      const Jump  *jump = &k->jump[j];
-      const double g    = fused->scale * jump->rate * f[jump->time];
+      const LbKetbraJump *jump = &k->jump[j];
 
-      if (g == 0) continue;
-      if (!jump->shifted) GeneralJump(jump, n, i, g, x->all, row);
-      else if (jump->factor[i] != 0) k->kernels->jump(n, jump->shift, g * jump->factor[i], jump->factor, x->all + (i + jump->shift) * n, row);
+      if (jump->shifted) source[at++].row = jump->factor[i] != 0 ? x->all + (i + jump->shift) * n : NULL;
+      else
+        for (int a = jump->start[i]; a < jump->start[i + 1]; a++) source[at++] = (LbKetbraSource){x->all + jump->column[a] * n, x->all + jump->column[a]};
     }
+    LbKetbraRow(k, f, fused, i, source, n, fused->x0 ? fused->x0->all + i * n : NULL, x->all + i * n, k->w.all + i * n, size > 1 ? k->v.all + i * n : NULL, y->all + i * n);
   }
+  PetscCall(PetscFree(source));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

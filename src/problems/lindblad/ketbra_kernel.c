@@ -9,30 +9,29 @@ typedef double vec __attribute__((vector_size(64), aligned(8), may_alias));
 #define P LB_PANEL
 
 /* rows i below the panel hold R in X[i][J] and -M in X[J][i]; rows above hold M in X[i][J] and R in X[J][i] */
-static void Load(int64_t n, int64_t column, const double *x, double *panel)
+static void Load(int64_t n, int64_t column, int width, const double *columns, int64_t stride, const double *rows, double *panel)
 {
-  const int width = (int)(n - column < P ? n - column : P);
-
   for (int64_t i = 0; i < n; i++) {
-    double *r = panel + i * 2 * P, *m = r + P;
+    double       *r = panel + i * 2 * P, *m = r + P;
+    const double *c = columns + i * stride;
 
     if (width < P) memset(r, 0, 2 * P * sizeof *r);
-    if (i >= column + P) {
+    if (i >= column + width) {
       for (int q = 0; q < width; q++) {
-        r[q] = x[i * n + column + q];
-        m[q] = -x[(column + q) * n + i];
+        r[q] = c[q];
+        m[q] = -rows[q * n + i];
       }
     } else if (i < column) {
       for (int q = 0; q < width; q++) {
-        m[q] = x[i * n + column + q];
-        r[q] = x[(column + q) * n + i];
+        m[q] = c[q];
+        r[q] = rows[q * n + i];
       }
     } else {
       for (int q = 0; q < width; q++) {
         const int64_t j = column + q;
 
-        r[q] = i >= j ? x[i * n + j] : x[j * n + i];
-        m[q] = i == j ? 0 : i > j ? -x[j * n + i] : x[i * n + j];
+        r[q] = i >= j ? c[q] : rows[q * n + i];
+        m[q] = i == j ? 0 : i > j ? -rows[q * n + i] : c[q];
       }
     }
   }
@@ -70,31 +69,30 @@ static void Multiply(const LbRows *a, int64_t from, int64_t to, const double *pa
   }
 }
 
-/* With both parts in one array the part met first is stored, the second one added: with panels in ascending order that is i > j first. */
-static void Store(int64_t n, int64_t column, const double *product, double *w, double *v)
+/* With both parts in one array (rows NULL) the part met first is stored, the second one added: with panels in ascending order that is i > j first. */
+static void Store(int64_t n, int64_t column, int width, const double *product, double *columns, int64_t stride, double *rows)
 {
-  const int width = (int)(n - column < P ? n - column : P);
+  double *first = rows ? rows : columns + column * (n - 1); /* row `column` of the whole matrix */
 
   for (int64_t i = 0; i < n; i++) {
     const double *re = product + i * 2 * P, *im = re + P;
+    double       *c = columns + i * stride;
 
-    if (i >= column + P) {
-      double *rows = v ? v : w;
-
+    if (i >= column + width) {
       for (int q = 0; q < width; q++) {
-        w[i * n + column + q]      = re[q];
-        rows[(column + q) * n + i] = -im[q];
+        c[q]             = re[q];
+        first[q * n + i] = -im[q];
       }
     } else if (i < column) {
-      if (v) {
+      if (rows) {
         for (int q = 0; q < width; q++) {
-          w[i * n + column + q]   = im[q];
-          v[(column + q) * n + i] = re[q];
+          c[q]             = im[q];
+          first[q * n + i] = re[q];
         }
       } else {
         for (int q = 0; q < width; q++) {
-          w[i * n + column + q] += im[q];
-          w[(column + q) * n + i] += re[q];
+          c[q] += im[q];
+          first[q * n + i] += re[q];
         }
       }
     } else {
@@ -102,10 +100,10 @@ static void Store(int64_t n, int64_t column, const double *product, double *w, d
         const int64_t j     = column + q;
         const int     other = (int)(i - column);
 
-        if (v) v[i * n + j] = 0;
-        if (i == j) w[i * n + j] = 2 * re[q];
-        else if (i > j) w[i * n + j] = re[q] + product[j * 2 * P + other];
-        else w[i * n + j] = im[q] - product[j * 2 * P + P + other];
+        if (rows) rows[other * n + j] = 0;
+        if (i == j) c[q] = 2 * re[q];
+        else if (i > j) c[q] = re[q] + product[j * 2 * P + other];
+        else c[q] = im[q] - product[j * 2 * P + P + other];
       }
     }
   }
@@ -123,11 +121,9 @@ static void Start(int64_t n, double a, double b, double shift, const double *x0,
   }
 }
 
-static void Jump(int64_t n, int64_t shift, double c, const double *factor, const double *x, double *y)
+static void Jump(int64_t n, double c, const double *factor, const double *x, double *y)
 {
-  const int64_t from = shift < 0 ? -shift : 0, to = shift > 0 ? n - shift : n;
-
-  for (int64_t j = from; j < to; j++) y[j] += c * factor[j] * x[j + shift];
+  for (int64_t j = 0; j < n; j++) y[j] += c * factor[j] * x[j];
 }
 
 extern const LbKetbraKernels TES_KERNEL(LbKetbraTable);

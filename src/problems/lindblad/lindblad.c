@@ -2,13 +2,14 @@
 
      d rho/dt = -i [H(t), rho] + sum_k g_k(t) (J_k rho J_k+ - 1/2 {J_k+ J_k, rho})
 
-   The deck becomes a model (model.c); a solver and a task, each a row of a table, do the rest: the exact density matrix as a real vector (density.c, liouville.c), matrix-free, its ranks sharing memory. */
+   The deck becomes a model (model.c); a solver and a task, each a row of a table, do the rest: the exact density matrix as a real vector (density.c, liouville.c), matrix-free, its ranks sharing memory or
+   sending messages. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "lindblad.h"
 
-static const char *const solver_names[]  = {"density", "trajectories", NULL};
+static const char *const solver_names[]  = {"density", "trajectories", "povm", NULL};
 static const char *const task_names[]    = {"evolve", "steady", "spectrum", "correlation", "sweep", NULL};
 static const char *const correlation_names[] = {"two_time", "normal_ordered", NULL};
 static const char *const from_names[]    = {"steady", "initial", NULL};
@@ -17,9 +18,20 @@ static const char *const inner_names[]   = {"steady", "evolve", NULL};
 static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
 static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
+static const char *const transport_names[] = {"auto", "shared", "messages", "exchange", "remap", NULL}; /* LbTransport */
 static const char *const automatic[]     = {"auto", NULL};
+static const char *const memory_names[]  = {"auto", "shared", "messages", NULL};
 static const char *const booleans[]      = {"false", "true", NULL};
 static const char *const observe_names[] = {"auto", "expectation", "purity", "entropy", "energy", "trace", "current", "population", NULL};
+static const char *const povm_kinds[]    = {"tetra", "pauli4", NULL};
+static const char *const povm_axes[]     = {"symmetric", "z", NULL};
+static const char *const net_names[]     = {"transformer", "gru", NULL};
+static const char *const norm_names[]    = {"none", "pre", NULL};
+static const char *const place_names[]   = {"sinusoidal", "learned", NULL};
+static const char *const gelu_names[]    = {"gelu", NULL};
+static const char *const string_names[]  = {"none", "translations", "snakes2d", "list", NULL};
+static const char *const sample_names[]  = {"drawn", "exact", NULL};
+static const char *const step_names[]    = {"heun", "rk4", "euler", NULL};
 static const char *const reduce_names[]  = {"mean", "sum", "each", NULL};
 
 #define TIME_KEYS(Item) \
@@ -82,12 +94,12 @@ static const TesKey observable_keys[] = {
   TES_ITEMS(LbObservableItem, sum, LbSumItem, sum_keys, .optional = PETSC_TRUE, .help = "sum of several products, each on the same number of places"),
   TES_REALS(LbObservableItem, coeff, .fallback = "1", .min_items = 1, .max_items = 2, .help = "factor, or [re, im]"),
   TES_ENUM(LbObservableItem, reduce, .fallback = "mean", .choices = reduce_names, .help = "over the places: mean, sum, or each (NAME_0, NAME_1, ...)"),
-  TES_INTS(LbObservableItem, subsystem, .optional = PETSC_TRUE, .min_items = 1, .help = "entropy: the sites; default all"),
+  TES_INTS(LbObservableItem, subsystem, .optional = PETSC_TRUE, .min_items = 1, .help = "purity, entropy: the sites; default all"),
   TES_KEYS_END,
 };
 
 const TesKey lb_keys[] = {
-  TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix; trajectories: averages over quantum trajectories, for larger systems"),
+  TES_ENUM(Lindblad, solver, .fallback = "density", .choices = solver_names, .help = "density: the exact density matrix; trajectories: averages over quantum trajectories, for larger systems; povm: a neural network for the outcomes of a measurement, for larger systems of spins"),
   TES_ENUM(Lindblad, task, .fallback = "evolve", .choices = task_names, .help = "evolve: observables against time; steady: the steady state; spectrum: eigenvalues and gap; correlation: two-time functions, emission spectra; sweep: lists of parameters"),
   TES_SECTION("system", .help = "what there is"),
   TES_ITEMS(LbModelDeck, system.sites, LbSiteItem, site_keys, .min_items = 1, .help = "groups of sites, numbered on from 0"),
@@ -116,10 +128,15 @@ const TesKey lb_keys[] = {
   TES_INT(Lindblad, integrator.dimension, .fallback = "24", .range = TES_BETWEEN(2, 90), .help = "krylov: vectors of the basis"),
   TES_REAL(Lindblad, integrator.margin, .fallback = "1.1", .range = TES_BETWEEN(0.5, 10), .unit = "1", .help = "faber, cfm4: factor on the bounds of the spectrum"),
   TES_SECTION("steady", .help = "task: steady"),
-  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady|correlation|sweep", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
-  TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady|correlation|sweep", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
-  TES_INT64(Lindblad, steady.max_applications, .fallback = "20000", .range = TES_AT_LEAST(1), .when = "task=steady|correlation|sweep", .help = "applications of L per method at most"),
-  TES_ENUM(Lindblad, steady.check_unique, .fallback = "auto", .choices = unique_names, .when = "task=steady|correlation|sweep", .help = "solve a second time from a random state; auto: up to 64 states"),
+  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady|correlation|sweep & solver=density", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
+  TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady|correlation|sweep & solver=density", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
+  TES_INT64(Lindblad, steady.max_applications, .fallback = "20000", .range = TES_AT_LEAST(1), .when = "task=steady|correlation|sweep & solver=density", .help = "applications of L per method at most"),
+  TES_ENUM(Lindblad, steady.check_unique, .fallback = "auto", .choices = unique_names, .when = "task=steady|correlation|sweep & solver=density", .help = "solve a second time from a random state; auto: up to 64 states"),
+  TES_REAL(Lindblad, steady.t_max, .fallback = "12", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & task=steady", .restart_may_change = PETSC_TRUE, .help = "the flow from `initial` ends here at the latest"),
+  TES_REAL(Lindblad, steady.average, .fallback = "3", .range = TES_AT_LEAST(0), .unit = "1/energy", .when = "solver=povm & task=steady", .help = "the answer is the mean of the rows of this last stretch of time"),
+  TES_SECTION("steady.stop", .help = "solver: povm; when the flow is stationary"),
+  TES_REAL(Lindblad, steady.stop.window, .fallback = "3", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & task=steady", .help = "stop when no observable has moved by `drift` over this time"),
+  TES_REAL(Lindblad, steady.stop.drift, .fallback = "2e-3", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=povm & task=steady", .help = "see window"),
   TES_SECTION("spectrum", .help = "task: spectrum"),
   TES_INT(Lindblad, spectrum.count, .fallback = "6", .range = TES_BETWEEN(1, 1000), .when = "task=spectrum", .help = "eigenvalues wanted beside 0 (systems of up to 1024 entries give all)"),
   TES_INT(Lindblad, spectrum.subspace, .fallback = "0", .range = TES_BETWEEN(0, 5000), .when = "task=spectrum", .help = "vectors of the Krylov space; 0: SLEPc's choice"),
@@ -148,20 +165,57 @@ const TesKey lb_keys[] = {
   TES_SECTION("trajectories", .help = "solver: trajectories; how they are computed"),
   TES_INT_OR(Lindblad, trajectories.block, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000), .when = "solver=trajectories",
              .help = "trajectories per step; `until` is asked after each; auto: 32 to 1024, fewer for large systems"),
-  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories",
-             .help = "ranks of a node that share one state vector; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_INT_OR(Lindblad, trajectories.members, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 4096), .when = "solver=trajectories", .restart_may_change = PETSC_TRUE,
+             .help = "ranks that hold one state vector together; auto: 1, more if a gigabyte per rank would be passed or ranks be idle"),
+  TES_ENUM(Lindblad, trajectories.memory, .fallback = "auto", .choices = memory_names, .when = "solver=trajectories", .restart_may_change = PETSC_TRUE,
+           .help = "how they hold it: shared, the memory of one node; messages, each its part, on any nodes; auto: shared while they fit on one node. The bits are the same"),
   TES_BOOL(Lindblad, trajectories.share, .fallback = "true", .when = "solver=trajectories", .help = "compute the evolution without jumps once and draw among the trajectories that jump (pure initial state)"),
   TES_REAL(Lindblad, trajectories.splitting_error, .fallback = "1e-4", .range = TES_BETWEEN(1e-12, 1), .unit = "1", .when = "solver=trajectories",
            .help = "integrator strang without a step: the step is halved until Richardson's estimate of the error of the columns is below this"),
+  TES_SECTION("povm", .help = "solver: povm; the measurement whose outcomes are described"),
+  TES_ENUM(Lindblad, povm.kind, .fallback = "tetra", .choices = povm_kinds, .when = "solver=povm", .help = "tetra: four directions of a tetrahedron; pauli4: up, +, r and the rest"),
+  TES_ENUM(Lindblad, povm.axes, .fallback = "symmetric", .choices = povm_axes, .when = "solver=povm & povm.kind=tetra", .help = "symmetric: no outcome of probability 0 in any Pauli eigenstate; z: one direction is up"),
+  TES_SECTION("network", .help = "solver: povm; the autoregressive network"),
+  TES_ENUM(Lindblad, network.kind, .fallback = "transformer", .choices = net_names, .when = "solver=povm", .help = "transformer, or gru: gated recurrent, better for XYZ models"),
+  TES_INT(Lindblad, network.layers, .fallback = "1", .range = TES_BETWEEN(1, 8), .when = "solver=povm & network.kind=transformer", .help = "one layer without norm has a fast path"),
+  TES_INT(Lindblad, network.hidden, .fallback = "32", .range = TES_BETWEEN(2, 1024), .when = "solver=povm", .help = "width; gru: 28 has as many parameters as the transformer with 32"),
+  TES_INT(Lindblad, network.heads, .fallback = "1", .range = TES_BETWEEN(1, 64), .when = "solver=povm & network.kind=transformer", .help = "heads of attention; must divide hidden"),
+  TES_INT(Lindblad, network.ff, .fallback = "16", .range = TES_BETWEEN(1, 4096), .when = "solver=povm & network.kind=transformer", .help = "width of the feed-forward layer"),
+  TES_ENUM(Lindblad, network.layer_norm, .fallback = "none", .choices = norm_names, .when = "solver=povm & network.kind=transformer", .help = "pre: before both halves of a layer, for two layers or more"),
+  TES_ENUM(Lindblad, network.positional, .fallback = "sinusoidal", .choices = place_names, .when = "solver=povm", .help = "positions: fixed sines and cosines, or learned from there"),
+  TES_ENUM(Lindblad, network.activation, .fallback = "gelu", .choices = gelu_names, .when = "solver=povm & network.kind=transformer", .help = "of the feed-forward layer, x Phi(x)"),
+  TES_REAL(Lindblad, network.init_scale, .fallback = "1", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm", .help = "factor on the random start values (the start state is exact whatever they are)"),
+  TES_SECTION("strings", .help = "solver: povm; orders in which the network sees the sites; p is the mean over them"),
+  TES_ENUM(Lindblad, strings.kind, .fallback = "none", .choices = string_names, .when = "solver=povm", .help = "none: as numbered; translations: all starts and both directions of a ring; snakes2d: 8 snakes of a square lattice; list"),
+  TES_NODE(Lindblad, strings.list, .optional = PETSC_TRUE, .when = "solver=povm & strings.kind=list", .help = "permutations of the sites: [[0, 1, 2], [2, 1, 0]]"),
+  TES_SECTION("samples", .help = "solver: povm; how many"),
+  TES_ENUM(Lindblad, samples.kind, .fallback = "drawn", .choices = sample_names, .when = "solver=povm", .help = "drawn from the network, or exact: all 4^N configurations (up to 7 sites)"),
+  TES_INT(Lindblad, samples.train, .fallback = "1000", .range = TES_BETWEEN(2, 1000000), .when = "solver=povm & samples.kind=drawn", .help = "for one evaluation of the flow"),
+  TES_INT64(Lindblad, samples.observe, .fallback = "65536", .range = TES_BETWEEN(2, 1000000000), .when = "solver=povm", .help = "for one row of the series; 4^N or more: all configurations are summed"),
+  TES_BOOL(Lindblad, samples.unique, .fallback = "true", .when = "solver=povm & samples.kind=drawn", .help = "evaluate distinct configurations only, with multiplicities; false: one by one"),
+  TES_BOOL(Lindblad, verify, .fallback = "false", .when = "solver=povm", .help = "run the density solver beside it (up to 8 sites) and give the error of every observable"),
+  TES_SECTION("step", .help = "solver: povm; steps of the flow"),
+  TES_ENUM(Lindblad, step.integrator, .fallback = "heun", .choices = step_names, .when = "solver=povm", .help = "heun: adaptive, with common random numbers; rk4, euler: steps of hmax or what cap allows"),
+  TES_REAL(Lindblad, step.tol, .fallback = "0.03", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm", .help = "heun: error of a step, rms of ln p"),
+  TES_REAL(Lindblad, step.cap, .fallback = "0.6", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm", .help = "largest rms change of ln p in a step"),
+  TES_REAL(Lindblad, step.h0, .fallback = "0.005", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm", .help = "heun: first step"),
+  TES_REAL(Lindblad, step.hmax, .fallback = "0.25", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm", .help = "largest step"),
+  TES_REAL(Lindblad, step.hmin, .fallback = "0.002", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm", .help = "heun: steps this small are taken whatever their error"),
+  TES_REAL(Lindblad, step.reg, .fallback = "1e-5", .range = TES_BETWEEN(0, 1), .unit = "1", .when = "solver=povm", .help = "ridge relative to the trace; 1e-6 with 2000 samples or more, 1e-8 with samples: exact"),
+  TES_ENUM(Lindblad, parallel.transport, .fallback = "auto", .choices = transport_names, .when = "solver=density", .restart_may_change = PETSC_TRUE,
+           .help = "how ranks share a density matrix: shared memory (one node), or messages: exchange of what others' rows read, or remap of whole tiles; messages takes what sends less; auto: shared on one node, else messages"),
+  TES_REAL(Lindblad, parallel.buffer, .fallback = "0", .range = TES_BETWEEN(0, 4096), .unit = "MiB", .when = "solver=density", .restart_may_change = PETSC_TRUE,
+           .help = "buffers of messages per rank; 0: an eighth of the vector, 1 to 64 MiB. At least one tile is held whatever is asked"),
   TES_ITEMS(LbModelDeck, observables, LbObservableItem, observable_keys, .fallback = "[]", .help = "columns of the series"),
   TES_KEYS_END,
 };
 
 static const LbSolver *Pick(const Lindblad *c)
 {
-  static const LbSolver *const table[2][5] = {
+  static const LbSolver *const table[3][5] = {
     {&lb_density_evolve,      &lb_density_steady, &lb_density_spectrum, &lb_density_correlation, &lb_density_sweep},
     {&lb_trajectories_evolve, NULL,               NULL,                 NULL,                    NULL             },
+    {&lb_povm,                &lb_povm,           NULL,                 NULL,                    NULL             },
   };
 
   return table[c->solver][c->task];
@@ -199,7 +253,7 @@ PetscErrorCode LbContextCheck(TesProblem problem, Lindblad *c, PetscBool *good)
   c->how = Pick(c);
   if (!c->how) {
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve)", solver_names[c->solver]));
+    PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve%s)", solver_names[c->solver], c->solver == LB_SOLVER_POVM ? " and steady" : ""));
   }
   if (*good) PetscCall(CheckRates(problem, c, good));
   if (*good) PetscCall(c->how->check(problem, c, good));
@@ -312,10 +366,15 @@ static PetscErrorCode Destroy(TesProblem problem)
 }
 
 static const TesFigure figures[] = {
-  {.name = "observables", .sort = TES_FIGURE_LINES, .title = "observables", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "time (1/energy)", .y_label = "expectation value"},
+  {.name = "observables", .sort = TES_FIGURE_LINES, .title = "observables", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "time (1/energy)", .y_label = "expectation value", .when = "task=evolve"},
   {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means over trajectories with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
    .x_label = "time (1/energy)", .y_label = "expectation value"},
-  {.name = "sweep", .sort = TES_FIGURE_POINTS, .title = "observables against the parameter", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*"}, .x_label = "parameter", .y_label = "expectation value"},
+  {.name = "correlation", .sort = TES_FIGURE_LINES, .title = "two-time function", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "tau (1/energy)", .y_label = "C(tau)", .when = "task=correlation"},
+  {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "residual of the steady state", .file = "series", .x = "/step", .y = {"/observables/residual"}, .x_label = "stage", .y_label = "residual (energy)", .log_y = PETSC_TRUE,
+   .when = "task=steady"},
+  {.name = "tdvp", .sort = TES_FIGURE_LINES, .title = "flow of the network: residual, rms of e, error of a step", .file = "result", .x = "/tdvp/time", .y = {"/tdvp/residual", "/tdvp/rms_e", "/tdvp/step_error"},
+   .x_label = "time (1/energy)", .y_label = "residual, rms e (energy), step error", .log_y = PETSC_TRUE},
+  {.name = "sweep", .sort = TES_FIGURE_LINES, .title = "observables against the parameter", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*"}, .x_label = "parameter", .y_label = "expectation value"},
   {.name = "spectrum", .sort = TES_FIGURE_POINTS, .title = "eigenvalues of the Liouvillian", .file = "result", .x = "/spectrum/re", .y = {"/spectrum/im"}, .x_label = "Re lambda (energy)", .y_label = "Im lambda (energy)"},
   {.name = "emission", .sort = TES_FIGURE_LINES, .title = "emission spectrum", .file = "result", .x = "/emission/omega", .y = {"/emission/spectrum"}, .x_label = "omega (energy)", .y_label = "S (1/energy)"},
   {.name = NULL},
@@ -329,9 +388,9 @@ const TesProblemKind        TesProblemLindblad = {
   .keys         = lb_keys,
   .ctx_size     = sizeof(Lindblad),
   .work_unit    = "entries of L x",
-  .step_unit    = "one interval between two outputs, or an equal part of one where it would take long; trajectories: a block of them, then each row of the series",
+  .step_unit    = "one interval between two outputs, or an equal part of one where it would take long; trajectories: a block of them, then each row of the series; povm: one step of the flow",
   .figures      = figures,
-  .state_format = 1,
+  .state_format = 2,
   .check        = Check,
   .estimate     = Estimate,
   .setup        = SetUp,

@@ -3,7 +3,9 @@
 #include "integrator.h"
 #include "liouville.h"
 
-typedef enum { LB_SOLVER_DENSITY, LB_SOLVER_TRAJECTORIES } LbSolverKind;
+typedef enum { LB_MEMORY_AUTO, LB_MEMORY_SHARED, LB_MEMORY_MESSAGES } LbMemoryKind;
+typedef enum { LB_SOLVER_DENSITY, LB_SOLVER_TRAJECTORIES, LB_SOLVER_POVM } LbSolverKind;
+typedef enum { LB_STRINGS_NONE, LB_STRINGS_TRANSLATIONS, LB_STRINGS_SNAKES, LB_STRINGS_LIST } LbStringsWord;
 typedef enum { LB_TASK_EVOLVE, LB_TASK_STEADY, LB_TASK_SPECTRUM, LB_TASK_CORRELATION, LB_TASK_SWEEP } LbTaskKind;
 typedef enum { LB_OBSERVE_AUTO, LB_OBSERVE_EXPECTATION, LB_OBSERVE_PURITY, LB_OBSERVE_ENTROPY, LB_OBSERVE_ENERGY, LB_OBSERVE_TRACE, LB_OBSERVE_CURRENT, LB_OBSERVE_POPULATION } LbObserveKind;
 typedef enum { LB_REDUCE_MEAN, LB_REDUCE_SUM, LB_REDUCE_EACH } LbReduceKind;
@@ -16,7 +18,7 @@ typedef struct {
   int      kind, item;
   int      n_terms;   /* expectation: sum of products */
   LbTerm  *term;      /* coefficients include 1/n of a mean */
-  PetscInt n_sites;   /* entropy: sites of the subsystem */
+  PetscInt n_sites;   /* purity, entropy: sites of the subsystem; purity of all sites: 0 */
   int     *site;
   PetscBool two_parts;/* two columns, _re and _im */
 } LbObservable;
@@ -47,6 +49,8 @@ typedef struct {
   PetscErrorCode (*destroy)(TesProblem, Lindblad *);
 } LbSolver;
 
+#define LB_MAX_THERMAL 512 /* states of a thermal initial state: a dense exponential */
+
 /* ---- density.c: the density matrix of a run and what all its tasks share ---- */
 typedef struct {
   MPI_Comm      world, comm; /* comm: ranks that work, MPI_COMM_NULL on the others */
@@ -68,10 +72,15 @@ struct Lindblad {
     PetscReal start, end, output_every;
   } time;
   LbIntegratorDeck integrator;
+  LbParallel       parallel;
   struct {
     int        method, check_unique; /* words of the deck */
     PetscReal  rtol;
     PetscInt64 max_applications;
+    PetscReal  t_max, average; /* solver: povm */
+    struct {
+      PetscReal window, drift;
+    } stop;
   } steady;
 
   struct {
@@ -95,10 +104,37 @@ struct Lindblad {
   } until;
   struct {
     TesIntOr  block, members;
+    int       memory;
     PetscBool share;
     PetscReal splitting_error;
   } trajectories;
 
+  /* solver: povm */
+  struct {
+    int kind, axes;
+  } povm;
+  struct {
+    int       kind, layer_norm, positional, activation;
+    PetscInt  layers, hidden, heads, ff;
+    PetscReal init_scale;
+  } network;
+  struct {
+    int     kind;
+    TesNode list;
+  } strings;
+  struct {
+    int        kind;
+    PetscInt   train;
+    PetscInt64 observe;
+    PetscBool  unique;
+  } samples;
+  PetscBool verify;
+  struct {
+    int       integrator;
+    PetscReal tol, cap, h0, hmax, hmin, reg;
+  } step;
+
+  PetscBool       thermal; /* the initial state is a thermal one */
   PetscBool       ready; /* the model is sound */
   LbModel         model;
   LbObservables   observables;
@@ -123,10 +159,11 @@ PetscErrorCode LbDensityDestroy(Lindblad *c);
 PetscErrorCode LbDensityState(Lindblad *c, const char name[], LbVec *x, TesState state); /* a vector as an item of the state */
 PetscErrorCode LbDensityMeasure(Lindblad *c, const LbVec *x, PetscReal t);               /* all observables; Collective on the world */
 PetscErrorCode LbDensityColumns(Lindblad *c, TesSeries series);
+PetscErrorCode LbDensityEstimate(Lindblad *c, PetscReal vectors, TesEstimate *e); /* ranks, memory and traffic per application */
 PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
-extern const LbSolver lb_density_evolve, lb_density_steady, lb_density_spectrum, lb_density_correlation, lb_density_sweep, lb_trajectories_evolve;
+extern const LbSolver lb_density_evolve, lb_density_steady, lb_density_spectrum, lb_density_correlation, lb_density_sweep, lb_trajectories_evolve, lb_povm;
 extern const TesKey   lb_keys[];
 
 /* lindblad.c: a context that a deck has filled becomes a model with its solver; used by the points of a sweep as well */

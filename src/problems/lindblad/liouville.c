@@ -1,12 +1,10 @@
-/* Distributed real vectors of density matrices and the Liouvillian on them.
+/* The Liouvillian as a map of distributed vectors: windows on qubits (window_plan.c), the ket-bra form on sites of any dimension (ketbra.c), a small matrix on one or two qubits.
 
-   Ranks of one node map the same memory: a window allocated by MPI, contiguous over the ranks. Each rank owns the part that the partition gives it; an application reads and
-   writes all of it between fences, so nothing is ever sent: the exchange of a distributed tile is the load of a cache line. Sums go over fixed units in a fixed tree
-   (sum.h); which rank computes an entry does not change its bits. */
+   Ranks of one node share the memory of every vector: an application reads and writes all of it between fences, so nothing is ever sent, and the exchange of a distributed tile is the load of a
+   cache line. Over several nodes, or where the deck says so, ranks hold their own entries and send messages. */
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include "ketbra.h"
 #include "pauli.h"
 
@@ -20,133 +18,41 @@ struct _p_LbLiouville {
   PetscInt64   count;
 };
 
-/* ---- vectors ---- */
-
-PetscErrorCode LbFence(const LbSpace *space)
-{
-  PetscFunctionBegin;
-  if (space->size == 1) PetscFunctionReturn(PETSC_SUCCESS);
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  PetscCallMPI(MPI_Barrier(space->comm));
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode LbVecCreate(const LbSpace *space, LbVec *v)
-{
-  const size_t bytes = (size_t)space->n_entries * sizeof(double);
-
-  PetscFunctionBegin;
-  PetscCall(PetscMemzero(v, sizeof *v));
-  v->window = MPI_WIN_NULL;
-  if (space->size == 1) {
-    PetscCheck(!posix_memalign(&v->memory, (size_t)1 << (bytes < ((size_t)1 << 22) ? 12 : 21), bytes + 512), PETSC_COMM_SELF, TES_ERR_WORLD, "no memory for a vector of %zu bytes", bytes);
-    madvise(v->memory, bytes, MADV_HUGEPAGE); /* advice: a refusal costs speed only */
-    v->all = v->memory;
-  } else {
-    MPI_Aint size;
-    int      unit;
-
-    PetscCallMPI(MPI_Win_allocate_shared(space->rank ? 0 : (MPI_Aint)(bytes + 512), sizeof(double), MPI_INFO_NULL, space->comm, &v->memory, &v->window));
-    PetscCallMPI(MPI_Win_shared_query(v->window, 0, &size, &unit, &v->all));
-    if (bytes > ((size_t)1 << 22)) madvise((void *)(((uintptr_t)v->all + 4095) & ~(uintptr_t)4095), bytes - 4096, MADV_HUGEPAGE);
-  }
-  v->own = v->all + space->part.first;
-  memset(v->own, 0, (size_t)space->part.n_local * sizeof(double));
-  PetscCall(LbFence(space));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode LbVecDestroy(LbVec *v)
-{
-  PetscFunctionBegin;
-  if (!v->all) PetscFunctionReturn(PETSC_SUCCESS);
-  if (v->window != MPI_WIN_NULL) PetscCallMPI(MPI_Win_free(&v->window));
-  else free(v->memory);
-  PetscCall(PetscMemzero(v, sizeof *v));
-  v->window = MPI_WIN_NULL;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode LbVecCopy(const LbSpace *space, const LbVec *x, LbVec *y)
-{
-  PetscFunctionBegin;
-  memcpy(y->own, x->own, (size_t)space->part.n_local * sizeof(double));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-#define MAX_COMBINE 96
-
-PetscErrorCode LbCombine(const LbSpace *space, int m, const double c[], const LbVec *const v[], LbVec *y)
-{
-  const double *own[MAX_COMBINE];
-
-  PetscFunctionBegin;
-  PetscCheck(m >= 1 && m <= MAX_COMBINE, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "%d vectors", m);
-  for (int k = 0; k < m; k++) own[k] = v[k]->own;
-  LbKernelsPick()->combine(space->part.n_local, m, c, own, y->own);
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode LbMaxCombine(const LbSpace *space, int m, const double c[], const LbVec *const v[], PetscReal *max)
-{
-  const double *own[MAX_COMBINE];
-
-  PetscFunctionBegin;
-  for (int k = 0; k < m; k++) own[k] = v[k]->own;
-  PetscCall(TesMaxAll(space->comm, LbKernelsPick()->max_combine(space->part.n_local, m, c, own), max));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode LbDots(const LbSpace *space, int m, const LbVec *const v[], const LbVec *w, PetscReal dot[])
-{
-  const TesPartition *part = &space->part;
-  PetscReal          *leaf;
-
-  PetscFunctionBegin;
-  PetscCheck(m <= MAX_COMBINE, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "%d vectors", m);
-  PetscCall(PetscMalloc1(m * part->n_units_local + 1, &leaf));
-  for (PetscInt64 u = 0; u < part->n_units_local; u++) {
-    const PetscInt64 from = u * part->unit, n = PetscMin(part->unit, part->n_local - from);
-    const double    *piece[MAX_COMBINE];
-
-    for (int k = 0; k < m; k++) piece[k] = v[k]->own + from;
-    LbKernelsPick()->dots(n, m, piece, w->own + from, leaf + u * m);
-  }
-  PetscCall(TesSumOrderedUnits(space->comm, part, m, leaf, dot));
-  PetscCall(PetscFree(leaf));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode LbDot(const LbSpace *space, const LbVec *x, const LbVec *y, PetscReal *dot)
-{
-  PetscFunctionBegin;
-  PetscCall(LbDots(space, 1, &x, y, dot));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* ---- the map ---- */
-
 int LbLiouvilleRanks(const LbModel *model, int size)
 {
   if (!model->qubits) return (int)PetscMin(size, PetscMax(1, model->n / 2));
   return model->n_sites < 3 ? 1 : LbPlanRanks(model->n_sites, size);
 }
 
-static PetscErrorCode SpaceCreate(MPI_Comm comm, const LbModel *model, LbSpace *space)
+PetscErrorCode LbSharesNode(MPI_Comm comm, PetscBool *yes)
 {
   MPI_Comm node;
-  int      here;
+  int      here, size, all;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(comm, &size));
+  PetscCallMPI(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
+  PetscCallMPI(MPI_Comm_size(node, &here));
+  PetscCallMPI(MPI_Comm_free(&node));
+  here = here == size;
+  PetscCallMPI(MPI_Allreduce(&here, &all, 1, MPI_INT, MPI_MIN, comm));
+  *yes = all ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SpaceCreate(MPI_Comm comm, const LbModel *model, const LbParallel *parallel, LbSpace *space)
+{
+  PetscBool here;
 
   PetscFunctionBegin;
   space->comm = comm;
   PetscCallMPI(MPI_Comm_rank(comm, &space->rank));
   PetscCallMPI(MPI_Comm_size(comm, &space->size));
-  PetscCallMPI(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
-  PetscCallMPI(MPI_Comm_size(node, &here));
-  PetscCallMPI(MPI_Comm_free(&node));
-  PetscCheck(here == space->size, comm, TES_ERR_WORLD, "the density solver needs ranks that share memory, but of the first %d ranks only %d are on one node: place neighbouring ranks together (mpirun --map-by core)", space->size,
-             here);
+  PetscCall(LbSharesNode(comm, &here));
+  space->transport = parallel ? parallel->transport : LB_TRANSPORT_AUTO;
+  space->buffer    = parallel ? (size_t)(parallel->buffer * 1048576) : 0;
+  PetscCheck(here || space->transport != LB_TRANSPORT_SHARED, comm, TES_ERR_DECK, "parallel.transport: shared, but the %d ranks are not on one node: take auto", space->size);
+  space->messages  = space->size > 1 && (!here || space->transport > LB_TRANSPORT_SHARED) ? PETSC_TRUE : PETSC_FALSE;
   space->pauli     = model->qubits;
   space->n         = model->n;
   space->n_entries = model->n * model->n;
@@ -154,14 +60,14 @@ static PetscErrorCode SpaceCreate(MPI_Comm comm, const LbModel *model, LbSpace *
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode LbLiouvilleCreate(MPI_Comm comm, LbModel *model, PetscBool adjoint, char problem[256], LbLiouville *out)
+PetscErrorCode LbLiouvilleCreate(MPI_Comm comm, LbModel *model, const LbParallel *parallel, PetscBool adjoint, char problem[256], LbLiouville *out)
 {
   LbLiouville l;
 
   PetscFunctionBegin;
   *out = NULL;
   PetscCall(PetscNew(&l));
-  PetscCall(SpaceCreate(comm, model, &l->space));
+  PetscCall(SpaceCreate(comm, model, parallel, &l->space));
   l->n_times = model->n_times;
   problem[0] = 0;
   if (!model->qubits) {
@@ -170,7 +76,11 @@ PetscErrorCode LbLiouvilleCreate(MPI_Comm comm, LbModel *model, PetscBool adjoin
     PetscCall(LbPauliTermsCreate(model, &l->terms));
     snprintf(problem, 256, "%s", l->terms.problem);
     l->dense = model->n_sites < 3 ? PETSC_TRUE : PETSC_FALSE;
-    if (!problem[0] && !l->dense) PetscCall(LbPlanCreate(model->n_sites, &l->terms, adjoint, model->n_times, l->space.rank, l->space.size, &l->plan));
+    if (!problem[0] && !l->dense) {
+      const LbSharing sharing = {.comm = comm, .rank = l->space.rank, .size = l->space.size, .messages = l->space.messages, .transport = l->space.transport, .buffer = l->space.buffer};
+
+      PetscCall(LbPlanCreate(model->n_sites, &l->terms, adjoint, model->n_times, &sharing, &l->plan));
+    }
     for (int t = 0; adjoint && l->dense && t < l->terms.n; t++) {
       const int n2 = 1 << (2 * l->terms.term[t].k);
       double   *g  = l->terms.term[t].g;
@@ -246,6 +156,39 @@ static void DenseApply(LbLiouville l, const PetscReal f[], const LbFused *u, con
   }
 }
 
+PetscErrorCode LbLiouvilleTraffic(LbLiouville l, LbTraffic *traffic)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(traffic, sizeof *traffic));
+  if (l->plan) PetscCall(LbPlanTraffic(l->plan, traffic));
+  if (l->ketbra) PetscCall(LbKetbraTraffic(l->ketbra, traffic));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode LbTrafficEstimate(LbModel *model, const LbParallel *parallel, int ranks, LbTraffic *traffic)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(traffic, sizeof *traffic));
+  if (ranks < 2 || parallel->transport < LB_TRANSPORT_MESSAGES) PetscFunctionReturn(PETSC_SUCCESS);
+  if (model->qubits) {
+    LbPauliTerms terms;
+
+    PetscCall(LbPauliTermsCreate(model, &terms));
+    for (int r = 0; r < ranks && !terms.problem[0] && (r == 0 || ranks <= 8); r++) { /* few ranks: the one that receives most; many: they are much alike */
+      const LbSharing sharing = {.comm = MPI_COMM_NULL, .rank = r, .size = ranks, .messages = PETSC_TRUE, .transport = parallel->transport, .buffer = (size_t)(parallel->buffer * 1048576)};
+      LbTraffic       one;
+      LbPlan          plan;
+
+      PetscCall(LbPlanCreate(model->n_sites, &terms, PETSC_FALSE, model->n_times, &sharing, &plan));
+      PetscCall(LbPlanTraffic(plan, &one));
+      PetscCall(LbPlanDestroy(&plan));
+      if (one.chosen > traffic->chosen) *traffic = one;
+    }
+    PetscCall(LbPauliTermsDestroy(&terms));
+  } else PetscCall(LbKetbraTrafficEstimate(model, ranks, parallel, traffic));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode FenceInside(void *ctx)
 {
   return LbFence(ctx);
@@ -253,12 +196,13 @@ static PetscErrorCode FenceInside(void *ctx)
 
 PetscErrorCode LbApply(LbLiouville l, const PetscReal f[], const LbFused *fused, const LbVec *x, LbVec *y)
 {
-  const LbStart start = {.a = fused->a, .b = fused->x0 ? fused->b : 0, .shift = fused->shift, .x0 = fused->x0 ? fused->x0->all : NULL};
+  const PetscBool own   = l->space.messages;
+  const LbStart   start = {.a = fused->a, .b = fused->x0 ? fused->b : 0, .shift = fused->shift, .x0 = !fused->x0 ? NULL : own ? fused->x0->own : fused->x0->all};
 
   PetscFunctionBegin;
   l->count++;
   PetscCall(LbFence(&l->space));
-  if (l->plan) PetscCall(LbPlanApply(l->plan, f, fused->scale, &start, x->all, y->all, FenceInside, &l->space));
+  if (l->plan) PetscCall(LbPlanApply(l->plan, f, fused->scale, &start, own ? x->own : x->all, own ? y->own : y->all, FenceInside, &l->space));
   else if (l->ketbra) PetscCall(LbKetbraApply(l->ketbra, f, fused, x, y));
   else DenseApply(l, f, fused, x->all, y->all);
   PetscCall(LbFence(&l->space));

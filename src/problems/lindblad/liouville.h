@@ -2,12 +2,20 @@
 /* lindblad, private: the density matrix as a distributed real vector, and the Liouvillian as a map of such vectors.
 
    Two layouts. Qubits: coefficients of Pauli strings (pauli.h). Any other dimensions: rho = R + i M as one real n x n matrix X, X_ij = R_ij for i >= j and M_ij for i < j
-   (ketbra.h). Ranks on one node share the memory of every vector: each owns a contiguous part, and may read (and inside an application write) all of it. */
+   (ketbra.h). Each rank owns a contiguous part. Ranks on one node share the memory of every vector and may read (and inside an application write) all of it; ranks of several nodes hold their own
+   parts and send messages. */
 #include <tessera/sum.h>
 #include "model.h"
+#include "pauli.h"
+
+/* what `parallel` of the deck says */
+typedef struct {
+  int       transport; /* LbTransport */
+  PetscReal buffer;    /* MiB for messages; 0: chosen */
+} LbParallel;
 
 typedef struct {
-  double *all;   /* the whole vector */
+  double *all;   /* the whole vector; NULL where messages are sent */
   double *own;   /* this rank's part of it */
   MPI_Win window;
   void   *memory;
@@ -16,6 +24,9 @@ typedef struct {
 typedef struct {
   MPI_Comm     comm;       /* ranks that work; MPI_COMM_NULL on idle ranks */
   int          rank, size;
+  PetscBool    messages;   /* no memory is shared */
+  int          transport;
+  size_t       buffer;     /* bytes for messages; 0: chosen */
   PetscBool    pauli;
   PetscInt64   n, n_entries;
   TesPartition part;       /* entries; unit: of the ordered sums */
@@ -36,19 +47,23 @@ typedef struct {
   Collective on comm
 
   Input Parameters:
-+ comm    - ranks of this problem, on one node
-. model   - the model (matrices may be added to it)
-- adjoint - the map of operators in the Heisenberg picture in place of the one of states
++ comm     - ranks of this problem
+. model    - the model (matrices may be added to it)
+. parallel - how ranks work together; NULL: shared memory if they can
+- adjoint  - the map of operators in the Heisenberg picture in place of the one of states
 
   Output Parameters:
 + problem - [256] "" or why this model cannot be treated
 - l       - the map; NULL if there is a problem
 @*/
 int            LbLiouvilleRanks(const LbModel *model, int size);
-PetscErrorCode LbLiouvilleCreate(MPI_Comm comm, LbModel *model, PetscBool adjoint, char problem[256], LbLiouville *l);
+PetscErrorCode LbLiouvilleCreate(MPI_Comm comm, LbModel *model, const LbParallel *parallel, PetscBool adjoint, char problem[256], LbLiouville *l);
 PetscErrorCode LbLiouvilleDestroy(LbLiouville *l);
 const LbSpace *LbLiouvilleSpace(LbLiouville l);
 PetscErrorCode LbLiouvilleText(LbLiouville l, char text[], size_t size);
+PetscErrorCode LbLiouvilleTraffic(LbLiouville l, LbTraffic *traffic);
+PetscErrorCode LbTrafficEstimate(LbModel *model, const LbParallel *parallel, int ranks, LbTraffic *traffic); /* what that many ranks would send; zeros where nothing is. Not Collective */
+PetscErrorCode LbSharesNode(MPI_Comm comm, PetscBool *yes); /* are all ranks on one node? Collective */
 PetscInt64     LbLiouvilleCount(LbLiouville l); /* applications so far */
 
 /*@
@@ -66,7 +81,8 @@ PetscErrorCode LbCombine(const LbSpace *space, int m, const double c[], const Lb
 PetscErrorCode LbMaxCombine(const LbSpace *space, int m, const double c[], const LbVec *const v[], PetscReal *max); /* max |sum c v|; Collective */
 PetscErrorCode LbDot(const LbSpace *space, const LbVec *x, const LbVec *y, PetscReal *dot); /* ordered: same bits on any rank count; Collective */
 PetscErrorCode LbDots(const LbSpace *space, int m, const LbVec *const v[], const LbVec *w, PetscReal dot[]); /* <v[k], w>, ordered, one pass over w; Collective */
-PetscErrorCode LbFence(const LbSpace *space); /* what others wrote can be read; Collective */
+PetscErrorCode LbFetch(const LbSpace *space, const LbVec *x, PetscInt64 n, const PetscInt64 index[], PetscReal value[]); /* a few entries of x (index NULL: the first n), on every rank; Collective */
+PetscErrorCode LbFence(const LbSpace *space); /* what others wrote to shared memory can be read; nothing where messages are sent. Collective */
 
 /* ---- functionals: observables as a few entries of the vector ---- */
 typedef struct {
@@ -81,7 +97,7 @@ typedef struct {
 @*/
 PetscErrorCode LbFunctionalAdd(const LbSpace *space, const LbModel *model, LbComplex c, const LbProduct *p, LbFunctional *f);
 PetscErrorCode LbFunctionalSeal(LbFunctional *f); /* sort by index, join equal ones */
-PetscErrorCode LbFunctionalValue(const LbFunctional *f, const LbVec *x, LbComplex *value);
+PetscErrorCode LbFunctionalValue(const LbSpace *space, const LbFunctional *f, const LbVec *x, LbComplex *value);
 PetscErrorCode LbFunctionalDestroy(LbFunctional *f);
 
 /* ---- states (state.c) ---- */

@@ -1,7 +1,7 @@
 /* Observables of the deck as columns of the series.
 
    expectation: sum over places of c <product of operators>, as mean, sum or one column each (NAME_0, NAME_1, ...); a product that is not Hermitian gives NAME_re and NAME_im.
-   current: 2 <X_i Y_j - Y_i X_j> per bond. population: <|k><k|> per level of each site. energy: <H(t)>. purity, trace; entropy of a subsystem (all sites if none is named). */
+   current: 2 <X_i Y_j - Y_i X_j> per bond. population: <|k><k|> per level of each site. energy: <H(t)>. trace; purity and entropy of a subsystem (all sites if none is named). */
 #include <stdio.h>
 #include <string.h>
 #include "lindblad.h"
@@ -183,7 +183,8 @@ static PetscErrorCode Population(TesProblem problem, LbModel *model, const LbMod
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Entropy(TesProblem problem, const LbModel *model, const LbObservableItem *item, int number, LbObservables *o, PetscBool *good)
+/* purity or entropy; the purity of all sites needs no list of them */
+static PetscErrorCode Subsystem(TesProblem problem, const LbModel *model, const LbObservableItem *item, int kind, int number, LbObservables *o, PetscBool *good)
 {
   LbObservable *out;
   char          path[96];
@@ -193,9 +194,9 @@ static PetscErrorCode Entropy(TesProblem problem, const LbModel *model, const Lb
   PetscCall(NewObservable(o, &out));
   snprintf(out->name, sizeof out->name, "%s", item->name);
   snprintf(path, sizeof path, "observables.%d.subsystem", number);
-  out->kind    = LB_OBSERVE_ENTROPY;
+  out->kind    = kind;
   out->item    = number;
-  out->n_sites = item->subsystem.n ? item->subsystem.n : model->n_sites;
+  out->n_sites = item->subsystem.n || kind == LB_OBSERVE_PURITY ? item->subsystem.n : model->n_sites;
   PetscCall(PetscMalloc1(out->n_sites, &out->site));
   for (PetscInt s = 0; s < out->n_sites; s++) {
     out->site[s] = item->subsystem.n ? (int)item->subsystem.v[s] : (int)s;
@@ -212,7 +213,7 @@ static PetscErrorCode Entropy(TesProblem problem, const LbModel *model, const Lb
     size *= model->dim[out->site[s]];
   }
   if (size > 1024) {
-    PetscCall(TesDeckComplain(problem, item->subsystem.n ? path : "observables", ": the entropy `%s` needs the eigenvalues of a %.0f x %.0f matrix, at most 1024 are done: name a smaller subsystem",
+    PetscCall(TesDeckComplain(problem, item->subsystem.n ? path : "observables", ": `%s` needs a reduced density matrix of %.0f x %.0f, at most 1024 are done: name a smaller subsystem",
                               item->name, (double)size, (double)size));
     *good = PETSC_FALSE;
   }
@@ -269,8 +270,14 @@ PetscErrorCode LbObservablesCreate(TesProblem problem, LbModel *model, const LbM
         PetscCall(TesDeckComplain(problem, path, ": observable %d has the same name", (int)q));
         *good = PETSC_FALSE;
       }
+    if (item->subsystem.n && KindOf(item) != LB_OBSERVE_PURITY && KindOf(item) != LB_OBSERVE_ENTROPY) {
+      snprintf(path, sizeof path, "observables.%d.subsystem", (int)k);
+      PetscCall(TesDeckComplain(problem, path, ": only purity and entropy are of a subsystem; `%s` is none of them", item->name));
+      *good = PETSC_FALSE;
+    }
     switch (KindOf(item)) {
-    case LB_OBSERVE_ENTROPY: PetscCall(Entropy(problem, model, item, (int)k, o, good)); break;
+    case LB_OBSERVE_PURITY:
+    case LB_OBSERVE_ENTROPY: PetscCall(Subsystem(problem, model, item, KindOf(item), (int)k, o, good)); break;
     case LB_OBSERVE_CURRENT: PetscCall(Current(problem, model, deck, item, (int)k, o, good)); break;
     case LB_OBSERVE_POPULATION: PetscCall(Population(problem, model, deck, item, (int)k, o, good)); break;
     case LB_OBSERVE_EXPECTATION: PetscCall(Expectation(problem, model, deck, item, (int)k, o, good)); break;

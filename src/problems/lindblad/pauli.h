@@ -84,28 +84,48 @@ typedef struct {
   int64_t   n_pieces;
   int64_t  *offset;            /* [n_pieces] of the rows of a tile in the vector */
   int64_t   block, n_blocks;   /* sub-blocks for the windows of level 0 */
-  int       low, high;         /* codes of the highest site of the tile that are this rank's */
+  int       share_bits, share; /* this rank sums the rows whose highest bits in the tile are its share; 0 bits: all */
   int       n_windows;
   LbWindow *window;
 } LbPass;
 
 typedef struct _p_LbPlan *LbPlan;
 
+/* how ranks share the work on a plan (the words of the deck: parallel.transport) */
+typedef enum { LB_TRANSPORT_AUTO, LB_TRANSPORT_SHARED, LB_TRANSPORT_MESSAGES, LB_TRANSPORT_EXCHANGE, LB_TRANSPORT_REMAP } LbTransport;
+
+typedef struct {
+  MPI_Comm  comm; /* MPI_COMM_NULL: only to count what would be sent */
+  int       rank, size;
+  PetscBool messages;  /* each rank holds its own entries; else memory is shared */
+  int       transport; /* LbTransport: which messages */
+  size_t    buffer;    /* bytes for messages; 0: chosen */
+} LbSharing;
+
+/* bytes per application and rank, received (as many are sent, over all ranks) */
+typedef struct {
+  PetscReal exchange, remap, chosen; /* by either way, by the one taken */
+  PetscReal buffer, so_far;          /* bytes held for messages; sent by this rank until now */
+  int       n_exchange, n_remap;     /* passes done by each */
+} LbTraffic;
+
 /*@
   LbPlanCreate - the plan of passes and windows for a set of local generators on n_sites >= 3 qubits
 
-  Not Collective
+  Collective on sharing->comm if messages are sent
 
   Input Parameters:
-+ n_sites    - qubits
-. terms      - local generators
-. transpose  - plan for the adjoint map
-. rank, size - whose share of the output; which rank does what does not change any result
++ n_sites   - qubits
+. terms     - local generators
+. transpose - plan for the adjoint map
+- sharing   - whose share of the output; which rank does what does not change any result
 
-  LbPlanApply - y = a y + b x0 + shift x + scale L x on this rank's share. x, y, x0: whole vectors. fence(ctx) is called between passes, where other ranks' entries of y are touched next
+  LbPlanApply - y = a y + b x0 + shift x + scale L x on this rank's share. x, y, x0: whole vectors, or this rank's parts of them where messages are sent. fence(ctx) is called between passes, where other
+  ranks' entries of y are touched next
 @*/
-PetscErrorCode LbPlanCreate(int n_sites, const LbPauliTerms *terms, PetscBool transpose, int n_times, int rank, int size, LbPlan *plan);
+PetscErrorCode LbPlanCreate(int n_sites, const LbPauliTerms *terms, PetscBool transpose, int n_times, const LbSharing *sharing, LbPlan *plan);
 PetscErrorCode LbPlanApply(LbPlan plan, const PetscReal f[], PetscReal scale, const LbStart *start, const double *x, double *y, PetscErrorCode (*fence)(void *), void *ctx);
+PetscErrorCode LbPlanTraffic(LbPlan plan, LbTraffic *traffic);
 PetscErrorCode LbPlanDestroy(LbPlan *plan);
 int            LbPlanRanks(int n_sites, int size); /* how many ranks can share the work: a power of two */
 PetscErrorCode LbPlanText(LbPlan plan, char text[], size_t size);

@@ -43,9 +43,9 @@ static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
 
   PetscFunctionBegin;
   (void)problem;
-  e->usable_ranks   = LbLiouvilleRanks(&c->model, e->ranks);
-  e->bytes_per_rank = LbDensityBytes(&c->model, e->usable_ranks, vectors) + (c->model.size <= DENSE ? 24 * c->model.size * c->model.size : 0);
-  e->steps          = 1;
+  PetscCall(LbDensityEstimate(c, vectors, e));
+  e->bytes_per_rank += c->model.size <= DENSE ? 24 * c->model.size * c->model.size : 0;
+  e->steps = 1;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -133,17 +133,18 @@ static PetscErrorCode Dense(Lindblad *c, PetscInt *count, Eigenvalue **out)
   const LbSpace   *space = LbLiouvilleSpace(c->density.l);
   const LbFused    plain = {.scale = 1};
   const PetscInt   n     = (PetscInt)space->n_entries;
-  PetscReal       *a, *lambda, *v, *lv;
+  PetscReal       *a, *lambda, *v, *lv, *column;
   LbVec            y;
 
   PetscFunctionBegin;
   PetscCall(LbVecCreate(space, &y));
-  PetscCall(PetscMalloc3((size_t)n * n, &a, 2 * n, &lambda, 2 * (size_t)n * n, &v));
+  PetscCall(PetscMalloc4((size_t)n * n, &a, 2 * n, &lambda, 2 * (size_t)n * n, &v, n, &column));
   for (PetscInt j = 0; j < n; j++) {
     PetscCall(PetscArrayzero(c->density.x.own, space->part.n_local));
     if (j >= space->part.first && j < space->part.first + space->part.n_local) c->density.x.own[j - space->part.first] = 1;
     PetscCall(LbApply(c->density.l, s->f, &plain, &c->density.x, &y));
-    for (PetscInt i = 0; i < n; i++) a[(size_t)i * n + j] = y.all[i];
+    PetscCall(LbFetch(space, &y, n, NULL, column));
+    for (PetscInt i = 0; i < n; i++) a[(size_t)i * n + j] = column[i];
     PetscCall(LbFence(space));
   }
   PetscCall(TesEigen(n, a, lambda, v, NULL));
@@ -164,7 +165,7 @@ static PetscErrorCode Dense(Lindblad *c, PetscInt *count, Eigenvalue **out)
     (*out)[k] = (Eigenvalue){lambda[2 * k], lambda[2 * k + 1], PetscSqrtReal(residual / size)};
   }
   PetscCall(PetscFree(lv));
-  PetscCall(PetscFree3(a, lambda, v));
+  PetscCall(PetscFree4(a, lambda, v, column));
   PetscCall(LbVecDestroy(&y));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -111,17 +111,22 @@ PetscErrorCode LbStateFromMatrix(const LbSpace *space, const LbModel *model, con
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static void PauliReduced(const LbVec *x, int k, const int site[], LbComplex *rho)
+static PetscErrorCode PauliReduced(const LbSpace *space, const LbVec *x, int k, const int site[], LbComplex *rho)
 {
   const PetscInt64 n = (PetscInt64)1 << k, size = n * n;
-  LbComplex       *v = rho; /* transformed in pairs, then put in order below */
+  LbComplex       *v = rho; /* transformed in pairs, then put in order by the caller */
+  PetscInt64      *index;
+  PetscReal       *entry;
 
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc2(size, &index, size, &entry));
   for (PetscInt64 a = 0; a < size; a++) {
-    PetscInt64 index = 0;
-
-    for (int s = 0; s < k; s++) index |= ((a >> (2 * s)) & 3) << (2 * site[s]);
-    v[a] = x->all[index];
+    index[a] = 0;
+    for (int s = 0; s < k; s++) index[a] |= ((a >> (2 * s)) & 3) << (2 * site[s]);
   }
+  PetscCall(LbFetch(space, x, size, index, entry));
+  for (PetscInt64 a = 0; a < size; a++) v[a] = entry[a];
+  PetscCall(PetscFree2(index, entry));
   for (int s = 0; s < k; s++) {
     const PetscInt64 stride = (PetscInt64)1 << (2 * s);
 
@@ -137,11 +142,13 @@ static void PauliReduced(const LbVec *x, int k, const int site[], LbComplex *rho
       }
     }
   }
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode LbStateMatrix(const LbSpace *space, const LbModel *model, const LbVec *x, int k, const int site[], LbComplex *rho)
 {
-  PetscInt64 size = 1, stride[64], n = space->n;
+  PetscInt64  size = 1, stride[64], n = space->n, *index;
+  PetscReal (*entry)[2]; /* X_ij and X_ji */
 
   PetscFunctionBegin;
   for (int s = 0; s < k; s++) size *= model->dim[site[s]];
@@ -149,13 +156,14 @@ PetscErrorCode LbStateMatrix(const LbSpace *space, const LbModel *model, const L
     LbComplex *v;
 
     PetscCall(PetscMalloc1(size * size, &v));
-    PauliReduced(x, k, site, v);
+    PetscCall(PauliReduced(space, x, k, site, v));
     for (PetscInt64 i = 0; i < size; i++)
       for (PetscInt64 j = 0; j < size; j++) rho[i * size + j] = v[Spread(i) | Spread(j) << 1];
     PetscCall(PetscFree(v));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(PetscArrayzero(rho, size * size));
+  PetscCall(PetscMalloc2(2 * size * size, &index, size * size, &entry));
   for (int s = 0; s < k; s++) stride[s] = LbStride(model, site[s]);
   for (PetscInt64 full = 0; full < n; full++) { /* full: codes of the other sites, with zeros on these */
     PetscBool base = PETSC_TRUE;
@@ -175,9 +183,17 @@ PetscErrorCode LbStateMatrix(const LbSpace *space, const LbModel *model, const L
           p /= d;
           q /= d;
         }
-        rho[a * size + b] += i == j ? x->all[i * n + i] : i > j ? x->all[i * n + j] - LB_I * x->all[j * n + i] : x->all[j * n + i] + LB_I * x->all[i * n + j];
+        index[2 * (a * size + b)]     = i * n + j;
+        index[2 * (a * size + b) + 1] = j * n + i;
       }
+    PetscCall(LbFetch(space, x, 2 * size * size, index, entry[0]));
+    for (PetscInt64 a = 0; a < size * size; a++) {
+      const PetscInt64 i = index[2 * a] / n, j = index[2 * a] % n;
+
+      rho[a] += i == j ? entry[a][0] : i > j ? entry[a][0] - LB_I * entry[a][1] : entry[a][1] + LB_I * entry[a][0];
+    }
   }
+  PetscCall(PetscFree2(index, entry));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -258,26 +274,49 @@ PetscErrorCode LbEntropy(int n, const LbComplex *rho, PetscReal *entropy, PetscR
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* entries of the diagonal of the ket-bra layout, on every rank */
+static PetscErrorCode Diagonal(const LbSpace *space, const LbVec *x, PetscReal **diagonal)
+{
+  PetscInt64 *index;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(space->n, &index));
+  PetscCall(PetscMalloc1(space->n, diagonal));
+  for (PetscInt64 i = 0; i < space->n; i++) index[i] = i * space->n + i;
+  PetscCall(LbFetch(space, x, space->n, index, *diagonal));
+  PetscCall(PetscFree(index));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode LbTrace(const LbSpace *space, const LbVec *x, PetscReal *trace)
 {
   PetscFunctionBegin;
   *trace = 0;
-  if (space->pauli) *trace = x->all[0];
-  else
-    for (PetscInt64 i = 0; i < space->n; i++) *trace += x->all[i * space->n + i];
+  if (space->pauli) PetscCall(LbFetch(space, x, 1, NULL, trace));
+  else {
+    PetscReal *diagonal;
+
+    PetscCall(Diagonal(space, x, &diagonal));
+    for (PetscInt64 i = 0; i < space->n; i++) *trace += diagonal[i];
+    PetscCall(PetscFree(diagonal));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode LbPurity(const LbSpace *space, const LbVec *x, PetscReal *purity)
 {
-  PetscReal all, diagonal = 0;
+  PetscReal all, sum = 0;
 
   PetscFunctionBegin;
   PetscCall(LbDot(space, x, x, &all));
   if (space->pauli) *purity = all / (PetscReal)space->n;
   else {
-    for (PetscInt64 i = 0; i < space->n; i++) diagonal += x->all[i * space->n + i] * x->all[i * space->n + i];
-    *purity = 2 * all - diagonal;
+    PetscReal *diagonal;
+
+    PetscCall(Diagonal(space, x, &diagonal));
+    for (PetscInt64 i = 0; i < space->n; i++) sum += diagonal[i] * diagonal[i];
+    PetscCall(PetscFree(diagonal));
+    *purity = 2 * all - sum;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -126,6 +126,17 @@ static PetscErrorCode Refresh(LbIntegrator g, const PetscReal f[], PetscReal h)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* row a of M x on one run of lanes */
+static inline void Row(const Factor *factor, const double *value, int a, PetscInt64 lanes, const double (*in)[LANES], double *out)
+{
+  for (PetscInt64 l = 0; l < lanes; l++) out[l] = 0;
+  for (int e = factor->start[a]; e < factor->start[a + 1]; e++) {
+    const double c = value[e], *v = in[factor->column[e]];
+
+    for (PetscInt64 l = 0; l < lanes; l++) out[l] += c * v[l];
+  }
+}
+
 /* x <- M x on the codes of the factor's sites; ranks share the runs of the other sites */
 static void Apply(const LbSpace *space, const Factor *factor, PetscBool whole, double *x)
 {
@@ -150,15 +161,99 @@ static void Apply(const LbSpace *space, const Factor *factor, PetscBool whole, d
     }
     for (int a = 0; a < n2; a++) memcpy(in[a], x + base + offset[a], (size_t)lanes * sizeof **in);
     for (int a = 0; a < n2; a++) {
-      for (PetscInt64 l = 0; l < lanes; l++) out[l] = 0;
-      for (int e = factor->start[a]; e < factor->start[a + 1]; e++) {
-        const double c = value[e], *v = in[factor->column[e]];
-
-        for (PetscInt64 l = 0; l < lanes; l++) out[l] += c * v[l];
-      }
+      Row(factor, value, a, lanes, in, out);
       memcpy(x + base + offset[a], out, (size_t)lanes * sizeof *out);
     }
   }
+}
+
+/* a number without the bits of the factor's sites becomes an index of this rank with zeros there */
+static PetscInt64 LocalBase(const Factor *factor, int local, PetscInt64 base)
+{
+  for (int s = 0; s < factor->k; s++) {
+    const int        width = PetscMax(0, PetscMin(2, local - 2 * factor->site[s]));
+    const PetscInt64 low   = width ? base & (((PetscInt64)1 << (2 * factor->site[s])) - 1) : base;
+
+    base = low | ((base - low) << width);
+  }
+  return base;
+}
+
+/* The same where ranks hold their own entries only: the ranks that differ in bits of the factor's sites send each other their codes, some runs at a time. */
+static PetscErrorCode ApplyMessages(const LbSpace *space, const Factor *factor, PetscBool whole, double *x)
+{
+  const int        k = factor->k, n2 = 1 << (2 * k);
+  const PetscInt64 n_local = space->part.n_local, lanes = PetscMin(PetscMin((PetscInt64)1 << (2 * factor->site[0]), LANES), n_local);
+  const double    *value = whole ? factor->value_whole : factor->value_half;
+  const size_t     wanted = space->buffer ? space->buffer : PetscMin((size_t)1 << 26, PetscMax((size_t)1 << 18, (size_t)n_local));
+  int              local = 0, group = 1, own, member[256], count = 0, code[256], place[256];
+  PetscInt64       runs, chunk, offset[256];
+  double           in[256][LANES], out[LANES], *send, *receive;
+  MPI_Request     *request;
+
+  PetscFunctionBegin;
+  while ((PetscInt64)1 << local < n_local) local++;
+  for (int a = 0; a < n2; a++) { /* member[a]: rank that owns code a; place[a]: its number among that rank's codes */
+    PetscInt64 at = 0;
+    int        bits = 0;
+
+    for (int s = 0; s < k; s++) {
+      at += (PetscInt64)((a >> (2 * s)) & 3) << (2 * factor->site[s]);
+      for (int bit = 0; bit < 2; bit++)
+        if (2 * factor->site[s] + bit >= local) bits |= 1 << (2 * factor->site[s] + bit - local);
+    }
+    member[a] = (space->rank & ~bits) | (int)(at >> local);
+    offset[a] = at & (n_local - 1);
+    if (a == 0)
+      for (int b = bits; b; b &= b - 1) group *= 2;
+    if (member[a] == space->rank) code[count++] = a;
+  }
+  own  = n2 / group;
+  runs = n_local / lanes / own;
+  for (int a = 0; a < n2; a++) {
+    place[a] = 0;
+    for (int b = 0; b < a; b++) place[a] += member[b] == member[a];
+  }
+  chunk = PetscMax(1, PetscMin(runs, (PetscInt64)wanted / 8 / lanes / n2));
+  PetscCall(PetscMalloc3(chunk * own * lanes, &send, chunk * n2 * lanes, &receive, 2 * group, &request));
+  for (PetscInt64 from = 0; from < runs; from += chunk) {
+    const PetscInt64 n = PetscMin(chunk, runs - from), part = n * own * lanes;
+    int              n_requests = 0, others = 0, slot[256];
+
+    for (PetscInt64 r = 0; r < n; r++)
+      for (int q = 0; q < own; q++) memcpy(send + (r * own + q) * lanes, x + LocalBase(factor, local, (from + r) * lanes) + offset[code[q]], (size_t)lanes * sizeof *send);
+    for (int a = 0; a < n2; a++) {
+      slot[a] = -1;
+      for (int b = 0; b < a; b++)
+        if (member[b] == member[a]) slot[a] = slot[b];
+      if (slot[a] >= 0 || member[a] == space->rank) continue;
+      slot[a] = others++;
+      PetscCallMPI(MPI_Irecv(receive + slot[a] * part, (int)part, MPI_DOUBLE, member[a], 13, space->comm, &request[n_requests++]));
+      PetscCallMPI(MPI_Isend(send, (int)part, MPI_DOUBLE, member[a], 13, space->comm, &request[n_requests++]));
+    }
+    PetscCallMPI(MPI_Waitall(n_requests, request, MPI_STATUSES_IGNORE));
+    for (PetscInt64 r = 0; r < n; r++) {
+      const PetscInt64 base = LocalBase(factor, local, (from + r) * lanes);
+
+      for (int a = 0; a < n2; a++)
+        memcpy(in[a], member[a] == space->rank ? x + base + offset[a] : receive + slot[a] * part + (r * own + place[a]) * lanes, (size_t)lanes * sizeof **in);
+      for (int q = 0; q < own; q++) {
+        Row(factor, value, code[q], lanes, in, out);
+        memcpy(x + base + offset[code[q]], out, (size_t)lanes * sizeof *out);
+      }
+    }
+  }
+  PetscCall(PetscFree3(send, receive, request));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ApplyFactor(const LbSpace *space, const Factor *factor, PetscBool whole, LbVec *x)
+{
+  PetscFunctionBegin;
+  if (space->messages) PetscCall(ApplyMessages(space, factor, whole, x->own));
+  else Apply(space, factor, whole, x->all);
+  PetscCall(LbFence(space));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode LbSplitStep(LbIntegrator g, const PetscReal f[], PetscReal h, LbVec *x)
@@ -169,14 +264,8 @@ PetscErrorCode LbSplitStep(LbIntegrator g, const PetscReal f[], PetscReal h, LbV
   PetscCall(Refresh(g, f, h));
   s = g->data;
   PetscCall(LbFence(g->space));
-  for (int k = 0; k < s->n; k++) {
-    Apply(g->space, &s->factor[k], k == s->n - 1 ? PETSC_TRUE : PETSC_FALSE, x->all);
-    PetscCall(LbFence(g->space));
-  }
-  for (int k = s->n - 2; k >= 0; k--) {
-    Apply(g->space, &s->factor[k], PETSC_FALSE, x->all);
-    PetscCall(LbFence(g->space));
-  }
+  for (int k = 0; k < s->n; k++) PetscCall(ApplyFactor(g->space, &s->factor[k], k == s->n - 1 ? PETSC_TRUE : PETSC_FALSE, x));
+  for (int k = s->n - 2; k >= 0; k--) PetscCall(ApplyFactor(g->space, &s->factor[k], PETSC_FALSE, x));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -153,7 +153,8 @@ static PetscErrorCode RunPoint(TesProblem problem, Lindblad *c, MPI_Comm group, 
   PetscCall(TesDeckRead(deck, 1, &table));
   PetscCall(TesDeckComplaints(deck, &n, &text));
   PetscCheck(!n, group, TES_ERR_DECK, "point %" PetscInt64_FMT " of the sweep: %s", point, text);
-  child.world = group;
+  child.world    = group;
+  child.parallel = c->parallel;
   child.quiet = PETSC_TRUE;
   PetscCall(LbContextCheck(problem, &child, &good));
   PetscCall(TesDeckComplaints(TesProblemDeck(problem), &n, &text));

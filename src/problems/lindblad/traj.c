@@ -3,133 +3,33 @@
    A step is one block of trajectories with consecutive numbers; blocks are joined in the order of their numbers, and whether they are enough (`until`) is asked after each, so any rank count does the
    same steps and finds the same bits, before and after a restart. When there are enough, further steps give out the rows of the series, one output time each.
 
-   With the evolution without jumps shared, p = |psi_0(T)|^2:  <O> = p O_0 + (1 - p) mean,  standard error (1 - p) s / sqrt(M).  State of the run: count, means and squares per column and time. */
+   With the evolution without jumps shared, p = |psi_0(T)|^2:  <O> = p O_0 + (1 - p) mean,  standard error (1 - p) s / sqrt(M).  State of the run: count, means and squares per column and time.
+   Purity and entropy come from averaged reduced density matrices (traj_reduced.c), whose elements are further columns. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "lindblad.h"
-#include "traj_groups.h"
+#include "traj_plan.h"
+#include "traj_reduced.h"
+#include "traj_start.h"
 
 typedef struct {
   const LbMotionKind *kind;
   LbPathSetting       set;
-  PetscInt            n_times, n_items, n_real; /* n_items: sums, with the cut-off's; n_real: columns of real numbers */
+  PetscInt            n_times, n_items, n_real; /* n_items: sums, with the cut-off's and those of reduced matrices; n_real: columns of real numbers */
   PetscBool           cutoff;
   LbGroups            groups;
   LbPath              path;
   LbMoments           total, block;  /* [n_times][n_real], then the number of jumps */
   PetscReal          *record;        /* [n_times][2 n_items] */
+  LbMixture           mixture;
+  LbReduced           reduced;
+  int                *reduced_of;    /* [n_columns] which of them a column is, -1 for a mean */
   PetscInt64          emitted;       /* rows of the series given out */
   PetscReal           end;           /* of the run that the state belongs to */
   PetscInt64          lost, applications;
   PetscReal           largest_error;
 } Trajectories;
-
-static PetscInt Block(const Lindblad *c)
-{
-  if (c->trajectories.block.word < 0) return c->trajectories.block.value;
-  return (PetscInt)PetscMax(32, PetscMin(1024, 524288 / PetscMax(c->model.n, 1)));
-}
-
-static PetscInt Times(const Lindblad *c)
-{
-  return 1 + (PetscInt)PetscMax(0, PetscCeilReal((c->time.end - c->time.start) / c->time.output_every - 1e-9));
-}
-
-static PetscBool IsPure(const Lindblad *c)
-{
-  return c->model_deck.initial.mixed ? PETSC_FALSE : PETSC_TRUE;
-}
-
-/* auto: strang for constant terms on two spins at most; larger exponentials, to be made anew at each jump, cost more than dp5 does */
-static const LbMotionKind *Motion(const Lindblad *c)
-{
-  PetscReal largest = 0;
-
-  if (c->integrator.kind == LB_DP5) return &lb_motion_dp5;
-  if (c->integrator.kind == LB_STRANG) return &lb_motion_strang;
-  for (int t = 0; t < c->model.n_terms; t++) {
-    PetscReal size = 1;
-
-    for (int q = 0; q < c->model.term[t].p.n; q++) size *= c->model.dim[c->model.term[t].p.site[q]];
-    largest = PetscMax(largest, size);
-  }
-  for (int k = 0; k < c->model.n_jumps; k++)
-    for (int p = 0; p < c->model.jump[k].n; p++) {
-      PetscReal size = 1;
-
-      for (int q = 0; q < c->model.jump[k].part[p].p.n; q++) size *= c->model.dim[c->model.jump[k].part[p].p.site[q]];
-      largest = PetscMax(largest, c->model.jump[k].n > 1 ? size * size : size);
-    }
-  return c->model.constant && largest <= 4 ? &lb_motion_strang : &lb_motion_dp5;
-}
-
-static PetscReal Bytes(const Lindblad *c)
-{
-  return LbPathBytes((PetscReal)c->model.n, (int)Times(c), Motion(c), c->model.n_times, c->trajectories.share && IsPure(c) ? PETSC_TRUE : PETSC_FALSE);
-}
-
-static int Members(const Lindblad *c, int ranks)
-{
-  if (c->trajectories.members.word < 0) return (int)c->trajectories.members.value;
-  return (int)PetscMax(PetscMin(ranks, PetscCeilReal(Bytes(c) / 1073741824.)), (ranks + Block(c) - 1) / Block(c));
-}
-
-static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
-{
-  char path[64];
-
-  PetscFunctionBegin;
-  if (c->time.output_every <= 0) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "time.output_every", "must be above 0"));
-  }
-  if (c->time.end <= c->time.start) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "time.end", "must be after time.start (%g)", (double)c->time.start));
-  }
-  if (*good && (c->time.end - c->time.start) / c->time.output_every > 1e6) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "time.output_every", "gives more than a million output times"));
-  }
-  if (c->integrator.kind != LB_AUTO && c->integrator.kind != LB_DP5 && c->integrator.kind != LB_STRANG) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "integrator.kind", "not possible with solver: trajectories: auto, dp5 and strang are"));
-  }
-  if (TesDeckHas(TesProblemDeck(problem), "initial.thermal") || c->model_deck.initial.checkpoint) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "initial", ": trajectories begin in a product state or the maximally mixed one; thermal states and checkpoints need solver: density"));
-  }
-  for (int k = 0; k < c->observables.n; k++) {
-    const LbObservable *o = &c->observables.item[k];
-
-    if (o->kind != LB_OBSERVE_PURITY && o->kind != LB_OBSERVE_ENTROPY) continue;
-    *good = PETSC_FALSE;
-    snprintf(path, sizeof path, "observables.%d", o->item);
-    PetscCall(TesDeckComplain(problem, path, ": `%s` is no mean over trajectories (every one of them is pure): it needs solver: density", o->name));
-  }
-  if (c->model.n_sites > LB_WAVE_SITES || c->model.n < 0 || c->model.n > (PetscInt64)1 << 40) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "system.sites", ": a state vector of this system has more than 2^40 amplitudes, or there are more than %d sites", LB_WAVE_SITES));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
-{
-  const int members = Members(c, e->ranks);
-
-  PetscFunctionBegin;
-  (void)problem;
-  e->usable_ranks   = (int)PetscMin((PetscReal)e->ranks, (PetscReal)Block(c) * members);
-  e->bytes_per_rank = Bytes(c) / PetscMin(members, e->ranks) + 8. * 4 * Times(c) * (c->observables.n_columns + 1);
-  e->bytes_output   = 8. * 4 * Times(c) * (c->observables.n_columns + 1);
-  e->bytes_sent     = e->ranks > 1 ? 16. * Times(c) * (c->observables.n_columns + 1) * PetscLog2Real((PetscReal)Block(c)) : 0;
-  e->steps          = PetscCeilReal((PetscReal)c->until.max / Block(c)) + Times(c);
-  snprintf(e->note, sizeof e->note, "state vectors of %.4g amplitudes (%.4g bytes), %s; up to %" PetscInt64_FMT " trajectories in blocks of %d, %d rank%s per state", (double)c->model.n,
-           16. * (double)c->model.n, Motion(c)->name, c->until.max, (int)Block(c), PetscMin(members, e->ranks), members > 1 ? "s" : "");
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
 
 /* observables of the deck as sums of local operators; one more for the highest levels where there is a cut-off */
 static PetscErrorCode Terms(Lindblad *c, Trajectories *r, LbWaveTerm **terms, int *n)
@@ -137,7 +37,7 @@ static PetscErrorCode Terms(Lindblad *c, Trajectories *r, LbWaveTerm **terms, in
   PetscFunctionBegin;
   *n = 0;
   for (int k = 0; k < c->observables.n; k++) *n += c->observables.item[k].kind == LB_OBSERVE_ENERGY ? c->model.n_terms : c->observables.item[k].n_terms;
-  PetscCall(PetscMalloc1(*n + c->model.n_sites + 1, terms));
+  PetscCall(PetscMalloc1(*n + c->model.n_sites + LbReducedTermCount(&r->reduced) + 1, terms));
   *n = 0;
   for (int k = 0; k < c->observables.n; k++) {
     const LbObservable *o      = &c->observables.item[k];
@@ -158,6 +58,24 @@ static PetscErrorCode Terms(Lindblad *c, Trajectories *r, LbWaveTerm **terms, in
     term.term.p.op[0][d * d - 1] = 1;
     (*terms)[(*n)++]             = term;
   }
+  PetscCall(LbReducedTerms(c, &r->reduced, *terms + *n));
+  *n += LbReducedTermCount(&r->reduced);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the members of a group on several nodes send what others need; they do as well on one node if the deck says so */
+static PetscErrorCode Messages(TesProblem problem, const Lindblad *c, int members, PetscBool *messages)
+{
+  MPI_Comm node;
+  int      here;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_split_type(TesProblemComm(problem), MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
+  PetscCallMPI(MPI_Comm_size(node, &here));
+  PetscCallMPI(MPI_Comm_free(&node));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &here, 1, MPI_INT, MPI_MIN, TesProblemComm(problem)));
+  *messages = c->trajectories.memory == LB_MEMORY_MESSAGES || (c->trajectories.memory == LB_MEMORY_AUTO && members > here) ? PETSC_TRUE : PETSC_FALSE;
+  if (*messages) PetscCall(TesProblemSay(problem, "each state is held in parts by %d ranks, which send each other what their windows need", members));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -173,16 +91,30 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
   PetscCall(PetscNew(&r));
   c->task_data = r;
   r->end       = c->time.end;
-  r->kind      = Motion(c);
+  r->kind      = LbTrajMotion(c);
   r->cutoff    = LbDensityHasCutoff(c);
-  r->n_times   = Times(c);
+  r->n_times   = LbTrajTimes(c);
   r->n_items   = c->observables.n + (r->cutoff ? 1 : 0);
   r->n_real    = c->observables.n_columns + (r->cutoff ? 1 : 0);
+  PetscCall(LbReducedCreate(c, (int)r->n_times, (int)r->n_items, r->n_real, &r->reduced));
+  r->n_items += r->reduced.n_sums;
+  r->n_real += r->reduced.n_columns;
+  PetscCall(PetscMalloc1(c->observables.n_columns + 1, &r->reduced_of));
+  for (int k = 0, column = 0, of = 0; k < c->observables.n; k++) {
+    const PetscBool is = c->observables.item[k].kind == LB_OBSERVE_PURITY || c->observables.item[k].kind == LB_OBSERVE_ENTROPY ? PETSC_TRUE : PETSC_FALSE;
+
+    r->reduced_of[column++] = is ? of++ : -1;
+    if (c->observables.item[k].two_parts) r->reduced_of[column++] = -1;
+  }
+  if (c->thermal) PetscCall(LbMixtureThermal(&c->model, c->model_deck.initial.thermal, c->time.start, &r->mixture));
+  else if (c->model_deck.initial.checkpoint) PetscCall(TesAgree(TesProblemComm(problem), LbMixtureCheckpoint(problem, c, &r->mixture)));
+  if (r->mixture.n) r->set.mixture = &r->mixture;
   PetscCall(LbMomentsCreate(r->n_times * r->n_real + 1, &r->total));
   PetscCall(LbMomentsCreate(r->n_times * r->n_real + 1, &r->block));
   PetscCall(PetscCalloc1(r->n_times * 2 * r->n_items + 1, &r->record));
   PetscCallMPI(MPI_Comm_size(TesProblemComm(problem), &size));
-  PetscCall(LbGroupsCreate(TesProblemComm(problem), Members(c, size), &r->groups));
+  PetscCall(Messages(problem, c, LbTrajMembers(c, size), &r->set.messages));
+  PetscCall(LbGroupsCreate(TesProblemComm(problem), LbTrajMembers(c, size), r->set.messages, &r->groups));
 
   PetscCall(Terms(c, r, &terms, &r->set.n_terms));
   PetscCall(PetscCalloc1(c->model.n_sites, &local));
@@ -198,8 +130,8 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
                                        .sub = c->integrator.step > 0 ? (PetscInt)PetscCeilReal(c->time.output_every / c->integrator.step - 1e-9) : 0};
   r->set.seed      = TesProblemSeed(problem);
   r->set.splitting = c->trajectories.splitting_error;
-  r->set.pure      = IsPure(c);
-  r->set.share     = c->trajectories.share && IsPure(c) ? PETSC_TRUE : PETSC_FALSE;
+  r->set.pure      = LbTrajIsPure(c);
+  r->set.share     = c->trajectories.share && LbTrajIsPure(c) ? PETSC_TRUE : PETSC_FALSE;
   r->set.n_columns = (int)r->n_items;
   r->set.terms     = terms;
   r->set.local     = (const LbComplex *const *)local;
@@ -242,6 +174,7 @@ static void Columns(const Lindblad *c, const Trajectories *r, const PetscReal va
     if (c->observables.item[k].two_parts) column[at++] = values[2 * k + 1];
   }
   if (r->cutoff) column[at] = values[2 * c->observables.n];
+  LbReducedColumns(&r->reduced, values, column);
 }
 
 static PetscErrorCode Sample(PetscInt64 id, PetscReal row[], void *ctx)
@@ -265,6 +198,11 @@ static PetscErrorCode Value(const Lindblad *c, const Trajectories *r, PetscInt k
 
   PetscFunctionBegin;
   PetscCall(LbPathShared(r->path, &shared, &p));
+  if (column < c->observables.n_columns && r->reduced_of[column] >= 0) {
+    *value = r->reduced.value[r->reduced_of[column] * r->n_times + k];
+    *error = r->reduced.error[r->reduced_of[column] * r->n_times + k];
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   *value = LbMomentsMean(&r->total, k * r->n_real + column);
   *error = (1 - p) * LbMomentsError(&r->total, k * r->n_real + column);
   if (shared) {
@@ -278,9 +216,21 @@ static PetscErrorCode Value(const Lindblad *c, const Trajectories *r, PetscInt k
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode EvaluateReduced(Trajectories *r)
+{
+  const PetscReal *shared;
+  PetscReal        p;
+
+  PetscFunctionBegin;
+  PetscCall(LbPathShared(r->path, &shared, &p));
+  PetscCall(LbReducedEvaluate(&r->reduced, shared, 2 * r->n_items, p));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode LargestError(const Lindblad *c, Trajectories *r)
 {
   PetscFunctionBegin;
+  PetscCall(EvaluateReduced(r));
   r->largest_error = 0;
   for (PetscInt k = 0; k < r->n_times; k++)
     for (PetscInt column = 0; column < c->observables.n_columns; column++) {
@@ -298,7 +248,7 @@ static PetscBool Enough(const Lindblad *c, const Trajectories *r)
   const PetscReal count = r->total.data[0];
 
   if (count >= (PetscReal)c->until.max) return PETSC_TRUE;
-  return c->until.error > 0 && count >= 2 * Block(c) && r->largest_error <= c->until.error ? PETSC_TRUE : PETSC_FALSE;
+  return c->until.error > 0 && count >= 2 * LbTrajBlock(c) && r->largest_error <= c->until.error ? PETSC_TRUE : PETSC_FALSE;
 }
 
 static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progress)
@@ -307,7 +257,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
 
   PetscFunctionBegin;
   if (!Enough(c, r)) {
-    const PetscInt64 first = (PetscInt64)r->total.data[0], n = PetscMin(Block(c), c->until.max - first);
+    const PetscInt64 first = (PetscInt64)r->total.data[0], n = PetscMin(LbTrajBlock(c), c->until.max - first);
     PetscInt64       counts[4];
     PetscInt         sub;
     PetscReal        error;
@@ -316,6 +266,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
     PetscCall(LbPathCounts(r->path, &counts[0], &counts[1], &counts[2], &sub, &error));
     PetscCall(LbSampleBlock(&r->groups, first, n, Sample, c, &r->block));
     LbMomentsJoin(&r->total, &r->block);
+    LbReducedAdd(&r->reduced, first / LbTrajBlock(c), &r->block, r->n_real);
     PetscCall(LargestError(c, r));
     {
       PetscInt64 after[4] = {0}, mine[2] = {0, 0};
@@ -380,6 +331,10 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
     PetscCheck(!(PetscAbsReal(r->end - c->time.end) > 0), TesProblemComm(problem), TES_ERR_DECK,
                "these trajectories end at t = %.10g: another time.end (%.10g) needs a fresh run; until.max and until.stderr may change", (double)r->end, (double)c->time.end);
   PetscCall(TesStateReals(state, "moments", 1 + 2 * r->total.n, r->total.data));
+  if (r->reduced.n) {
+    PetscCall(TesStateReals(state, "reduced", (PetscInt)r->reduced.n_groups * r->reduced.width, r->reduced.group));
+    if (state->ops->mode == TES_STATE_WRITES_PROBLEM) PetscCall(EvaluateReduced(r));
+  }
   PetscCall(TesStateInt(state, "rows", &r->emitted));
   PetscCall(TesStateReal(state, "largest_error", &r->largest_error));
   PetscCall(TesStateInt(state, "lost", &r->lost));
@@ -444,9 +399,12 @@ static PetscErrorCode Destroy(TesProblem problem, Lindblad *c)
   PetscCall(LbGroupsDestroy(&r->groups));
   PetscCall(LbMomentsDestroy(&r->total));
   PetscCall(LbMomentsDestroy(&r->block));
+  PetscCall(LbMixtureDestroy(&r->mixture));
+  PetscCall(LbReducedDestroy(&r->reduced));
+  PetscCall(PetscFree(r->reduced_of));
   PetscCall(PetscFree(r->record));
   PetscCall(PetscFree(c->task_data));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-const LbSolver lb_trajectories_evolve = {"trajectories evolve", Check, Estimate, SetUp, Start, Step, Observe, State, Finish, Destroy};
+const LbSolver lb_trajectories_evolve = {"trajectories evolve", LbTrajCheck, LbTrajEstimate, SetUp, Start, Step, Observe, State, Finish, Destroy};

@@ -3,21 +3,27 @@
 
      i d psi/dt = H_eff psi,   H_eff = H - (i/2) sum_k g_k J_k+ J_k,   until |psi|^2 = u;  then psi <- J_k psi with probability ~ g_k |J_k psi|^2
 
-   Files: traj_space.c vectors, traj_window.c and traj_map.c sums of local operators on them, traj_split.c their exponentials, traj_jump.c jumps, traj_dp5.c and traj_strang.c
-   the motion between jumps, traj_path.c one trajectory, traj_statistics.c means and errors, traj_groups.c who computes what, traj.c the solver of the kind. */
+   Files: traj_space.c vectors, traj_window.c and traj_map.c sums of local operators on them, traj_exchange.c the same over members on several nodes, traj_split.c their exponentials, traj_jump.c jumps, traj_dp5.c and traj_strang.c
+   the motion between jumps, traj_path.c one trajectory, traj_groups.c who computes what, traj_plan.c what a deck means, traj_start.c mixed
+   initial states, traj_reduced.c purity and entropy, traj.c the solver of the kind. */
 #include "liouville.h"
 #include "traj_kernel.h"
 
-/* ---- traj_space.c: vectors psi in C^n, real parts in v.all[0..n), imaginary parts in v.all[n..2n); the members of a group share them ---- */
+/* ---- traj_space.c: vectors psi in C^n over the members of a group. Amplitude i lies at v.all[i - base], its imaginary part at v.all[stored + i - base].
+   Members of one node share the memory of whole vectors (base 0, stored n); with messages each holds its own amplitudes alone (base first, stored n_local), on any nodes ---- */
 typedef struct {
-  LbSpace              shared; /* of the vectors; comm: the group */
+  LbSpace              shared; /* of the memory: comm is the group where it is shared, this process where it is not */
+  MPI_Comm             comm;   /* the group */
+  int                  rank, size;
+  PetscBool            messages;
   PetscInt64           n, first, n_local; /* amplitudes of this member */
+  PetscInt64           base, stored;      /* amplitudes that can be addressed here: base .. base + stored */
   TesPartition         part;
   PetscReal           *leaf; /* [units of this member] */
   const LbTrajKernels *kernels;
 } LbWaveSpace;
 
-PetscErrorCode LbWaveSpaceCreate(MPI_Comm group, PetscInt64 n, LbWaveSpace *space); /* borrows group, whose ranks are on one node */
+PetscErrorCode LbWaveSpaceCreate(MPI_Comm group, PetscInt64 n, PetscBool messages, LbWaveSpace *space); /* borrows group, whose ranks are on one node unless there are messages */
 PetscErrorCode LbWaveSpaceDestroy(LbWaveSpace *space);
 
 /*@
@@ -27,6 +33,7 @@ PetscErrorCode LbWaveSpaceDestroy(LbWaveSpace *space);
   LbWaveScale       - psi *= c
   LbWaveProduct     - tensor product of local amplitudes psi[m][d_m]
   LbWaveBasis       - the basis state of an index
+  LbWaveSet         - amplitudes [n] that every member has
 
   Collective on the group; the vectors hold on all members when these return
 @*/
@@ -36,17 +43,21 @@ PetscErrorCode LbWaveCombineNorm(const LbWaveSpace *space, int m, const double c
 PetscErrorCode LbWaveScale(const LbWaveSpace *space, PetscReal c, LbVec *psi);
 PetscErrorCode LbWaveProduct(const LbWaveSpace *space, const LbModel *model, const LbComplex *const local[], LbVec *psi);
 PetscErrorCode LbWaveBasis(const LbWaveSpace *space, PetscInt64 index, LbVec *psi);
+PetscErrorCode LbWaveSet(const LbWaveSpace *space, const double *re, const double *im, LbVec *psi);
 
 /* ---- traj_window.c: sums of products of local operators, sorted into windows of sites ---- */
 #define LB_WAVE_SITES   40   /* a state space of 2^40 fits no node */
 #define LB_WAVE_TIMES   64   /* factors of time of diagonal terms */
 #define LB_WAVE_SUPPORT 1024 /* dimension of what one product acts on */
+#define LB_WAVE_GATE    64   /* and with strang */
 
 /* one part of a sum: f_time c P, belonging to output `out` */
 typedef struct {
   int out;
   LbTerm term;
 } LbWaveTerm;
+
+typedef struct _p_LbExchange *LbExchange; /* traj_exchange.h */
 
 /* everything that acts on the same sites */
 typedef struct {
@@ -62,6 +73,8 @@ typedef struct {
   uint64_t      mask;
   int64_t      *offset; /* [rows] */
   int           rising; /* offset[r] = r */
+  TesPartition  chunks; /* over the members; unit: of the ordered sums */
+  LbExchange    exchange; /* with messages: NULL if the chunks of this member lie with it alone */
   int           n_others, other_dim[LB_WAVE_SITES];
   int64_t       other_stride[LB_WAVE_SITES], n_spectators, n_chunks, run; /* run: spectators that lie together */
   LbTileMatrix *matrix;                                                   /* [n_out] */
@@ -97,7 +110,7 @@ typedef struct {
 @*/
 PetscErrorCode LbWindowsCreate(const LbWaveSpace *space, const LbModel *model, int n_out, int n_terms, const LbWaveTerm terms[], PetscBool tables, char problem[256], LbWindows *windows);
 PetscErrorCode LbWindowsDestroy(LbWindows *windows);
-void           LbWindowLanes(const LbTrajWindow *w, int64_t chunk, int64_t lane[LB_LANES], int *n_lanes, int *run); /* places of the spectators of a chunk */
+void           LbWindowLanes(const LbTrajWindow *w, int64_t chunk, int64_t base, int64_t lane[LB_LANES], int *n_lanes, int *run); /* places of the spectators of a chunk, from base; run: lane[0] alone is set */
 
 /* ---- traj_map.c ---- */
 typedef struct _p_LbWaveMap *LbWaveMap;
@@ -177,14 +190,24 @@ PetscErrorCode LbEffective(const LbWaveSpace *space, LbModel *model, char proble
 /* ---- traj_path.c: one trajectory ---- */
 typedef struct _p_LbPath *LbPath;
 
+/* a mixed state as an ensemble of pure ones (traj_start.h) */
+typedef struct {
+  PetscInt   n_states;
+  PetscInt64 n;
+  PetscReal *cumulative; /* [n_states] probability of the first k + 1 */
+  PetscReal *re, *im;    /* [n_states][n] */
+} LbMixture;
+
 typedef struct {
   const LbMotionKind *kind;
   LbMotionSetting     motion;
   PetscInt64          seed;
   PetscReal           splitting; /* strang: error of the values to aim at */
   PetscBool           share; /* the evolution without jumps is done once, trajectories are drawn among those that jump */
-  PetscBool           pure;  /* one initial state; else a random basis state per trajectory (the maximally mixed state) */
+  PetscBool           pure;  /* one initial state; else one of the mixture per trajectory, or a random basis state (the maximally mixed state) */
+  const LbMixture    *mixture; /* NULL: the maximally mixed state */
   int                 n_columns;
+  PetscBool messages; /* the members hold parts of a state and send each other what they need; else they share memory */
   int                 n_terms;
   const LbWaveTerm   *terms;   /* observables: column `out` of a sum, complex values give columns 2 out, 2 out + 1 */
   const LbComplex *const *local; /* initial product state; pure only */

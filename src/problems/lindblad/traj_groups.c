@@ -7,7 +7,7 @@
 #include <math.h>
 #include "traj_groups.h"
 
-PetscErrorCode LbGroupsCreate(MPI_Comm world, int members, LbGroups *g)
+PetscErrorCode LbGroupsCreate(MPI_Comm world, int members, PetscBool across, LbGroups *g)
 {
   MPI_Comm node;
   int      here, group, place, rank;
@@ -16,7 +16,8 @@ PetscErrorCode LbGroupsCreate(MPI_Comm world, int members, LbGroups *g)
   g->world = world;
   g->roots = MPI_COMM_NULL;
   PetscCallMPI(MPI_Comm_rank(world, &rank));
-  PetscCallMPI(MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node));
+  if (across) PetscCallMPI(MPI_Comm_dup(world, &node));
+  else PetscCallMPI(MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node));
   PetscCallMPI(MPI_Comm_size(node, &here));
   PetscCall(TesCommSplitGroups(node, PetscMax(1, here / PetscMax(members, 1)), &group, &g->group, NULL));
   PetscCallMPI(MPI_Comm_free(&node));

@@ -8,9 +8,9 @@ typedef struct {
 } LbGroups;
 
 /*@
-  LbGroupsCreate - groups of about `members` ranks, each on one node. Collective on world
+  LbGroupsCreate - groups of about `members` neighbouring ranks, each on one node unless across is set. Collective on world
 @*/
-PetscErrorCode LbGroupsCreate(MPI_Comm world, int members, LbGroups *groups);
+PetscErrorCode LbGroupsCreate(MPI_Comm world, int members, PetscBool across, LbGroups *groups);
 PetscErrorCode LbGroupsDestroy(LbGroups *groups);
 
 /* sums over trajectories: count, means and sums of squared distances from the mean of n quantities */

@@ -1,30 +1,23 @@
 /* Jumps: rates of all channels in one pass over the state, and J psi of the channel that was drawn.
 
-   rate_k = g_k(t) <psi| J_k+ J_k |psi>: one sum of local operators per channel, all of them in the same windows. J_k = sum_p c_p P_p is applied part by part: the lowest site of P_p leaves runs
-   of neighbouring amplitudes that take the same few source rows. */
-#include <math.h>
-#include <string.h>
+   rate_k = g_k(t) <psi| J_k+ J_k |psi>: one sum of local operators per channel, all of them in the same windows. J_k = sum_p c_p P_p is a sum of local operators of its own, planned when the channel
+   is first drawn: most runs of many channels need few of them. */
 #include "traj.h"
-
-typedef struct {
-  int        k, site[LB_FACTORS], size;
-  LbComplex *matrix;
-} Part;
 
 struct _p_LbJumps {
   const LbWaveSpace *space;
   LbModel           *model;
   LbWaveMap          rates;
-  int               *first; /* parts of channel k: first[k] .. first[k + 1] */
-  Part              *part;
+  LbWaveMap         *jump; /* [channels], NULL until it is drawn */
   LbComplex         *value;
+  PetscReal         *one; /* [n_times] factors of time of J itself: the rate has them */
 };
 
 PetscErrorCode LbJumpsCreate(const LbWaveSpace *space, LbModel *model, char problem[256], LbJumps *out)
 {
   LbJumps     j;
   LbWaveTerm *terms;
-  int         n = 0, parts = 0;
+  int         n = 0;
 
   PetscFunctionBegin;
   PetscCall(PetscNew(&j));
@@ -32,33 +25,15 @@ PetscErrorCode LbJumpsCreate(const LbWaveSpace *space, LbModel *model, char prob
   j->space   = space;
   j->model   = model;
   problem[0] = 0;
-  for (int k = 0; k < model->n_jumps; k++) {
-    n += model->jump[k].n * model->jump[k].n;
-    parts += model->jump[k].n;
-  }
-  PetscCall(PetscCalloc3(model->n_jumps + 1, &j->first, parts + 1, &j->part, model->n_jumps + 1, &j->value));
+  for (int k = 0; k < model->n_jumps; k++) n += model->jump[k].n * model->jump[k].n;
+  PetscCall(PetscCalloc3(model->n_jumps + 1, &j->jump, model->n_jumps + 1, &j->value, model->n_times, &j->one));
+  for (int t = 0; t < model->n_times; t++) j->one[t] = 1;
   PetscCall(PetscMalloc1(n + 1, &terms));
-  n = parts = 0;
+  n = 0;
   for (int k = 0; k < model->n_jumps; k++) {
     const LbJump *jump = &model->jump[k];
 
     for (int p = 0; p < jump->n; p++) {
-      Part     *part = &j->part[parts++];
-      PetscReal size = 1;
-
-      part->k = jump->part[p].p.n;
-      for (int q = 0; q < part->k; q++) size *= model->dim[jump->part[p].p.site[q]];
-      if (size <= LB_WAVE_SUPPORT) {
-        part->size = (int)size;
-        for (int q = 0; q < part->k; q++) {
-          int at = q;
-
-          for (; at > 0 && part->site[at - 1] > jump->part[p].p.site[q]; at--) part->site[at] = part->site[at - 1];
-          part->site[at] = jump->part[p].p.site[q];
-        }
-        PetscCall(PetscMalloc1((size_t)part->size * part->size, &part->matrix));
-        LbEmbed(model, part->k, part->site, jump->part[p].coef, &jump->part[p].p, part->matrix);
-      }
       for (int q = 0; q < jump->n; q++) {
         LbProduct left, both;
 
@@ -67,7 +42,6 @@ PetscErrorCode LbJumpsCreate(const LbWaveSpace *space, LbModel *model, char prob
         terms[n++] = (LbWaveTerm){.out = k, .term = {.coef = jump->rate * conj(jump->part[p].coef) * jump->part[q].coef, .time = jump->time, .p = both}};
       }
     }
-    j->first[k + 1] = parts;
   }
   PetscCall(LbWaveMapCreate(space, model, PetscMax(model->n_jumps, 1), n, terms, PETSC_FALSE, problem, &j->rates));
   PetscCall(PetscFree(terms));
@@ -80,9 +54,9 @@ PetscErrorCode LbJumpsDestroy(LbJumps *out)
 
   PetscFunctionBegin;
   if (!j) PetscFunctionReturn(PETSC_SUCCESS);
-  for (int p = 0; p < j->first[j->model->n_jumps]; p++) PetscCall(PetscFree(j->part[p].matrix));
+  for (int k = 0; k < j->model->n_jumps; k++) PetscCall(LbWaveMapDestroy(&j->jump[k]));
   PetscCall(LbWaveMapDestroy(&j->rates));
-  PetscCall(PetscFree3(j->first, j->part, j->value));
+  PetscCall(PetscFree3(j->jump, j->value, j->one));
   PetscCall(PetscFree(j));
   *out = NULL;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -98,40 +72,19 @@ PetscErrorCode LbJumpsRates(LbJumps j, const PetscReal f[], const LbVec *psi, Pe
 
 PetscErrorCode LbJumpsApply(LbJumps j, int channel, const LbVec *psi, LbVec *y)
 {
-  const PetscInt64 n = j->space->n, first = j->space->first, last = first + j->space->n_local;
-  const double    *xr = psi->all, *xi = psi->all + n;
-  double          *yr = y->all, *yi = y->all + n;
-
   PetscFunctionBegin;
-  memset(yr + first, 0, (size_t)(last - first) * sizeof(double));
-  memset(yi + first, 0, (size_t)(last - first) * sizeof(double));
-  for (int p = j->first[channel]; p < j->first[channel + 1]; p++) {
-    const Part      *part = &j->part[p];
-    const PetscInt64 run  = LbStride(j->model, part->site[0]);
-    PetscInt64       stride[LB_FACTORS];
+  if (!j->jump[channel]) {
+    const LbJump *jump = &j->model->jump[channel];
+    LbWaveTerm   *terms;
+    char          problem[256];
 
-    for (int q = 0; q < part->k; q++) stride[q] = LbStride(j->model, part->site[q]);
-    for (PetscInt64 i = first, end; i < last; i = end) {
-      int code = 0;
-
-      end = PetscMin(last, (i / run + 1) * run);
-      for (int q = 0, size = 1; q < part->k; size *= j->model->dim[part->site[q]], q++) code += (int)(i / stride[q] % j->model->dim[part->site[q]]) * size;
-      for (int b = 0; b < part->size; b++) {
-        const LbComplex c  = part->matrix[code * part->size + b];
-        const double    cr = creal(c), ci = cimag(c);
-        PetscInt64      shift = 0;
-
-        if (c == 0) continue;
-        for (int q = 0, u = code, v = b; q < part->k; u /= j->model->dim[part->site[q]], v /= j->model->dim[part->site[q]], q++)
-          shift += (v % j->model->dim[part->site[q]] - u % j->model->dim[part->site[q]]) * stride[q];
-        for (PetscInt64 k = i; k < end; k++) {
-          yr[k] += cr * xr[k + shift] - ci * xi[k + shift];
-          yi[k] += cr * xi[k + shift] + ci * xr[k + shift];
-        }
-      }
-    }
+    PetscCall(PetscMalloc1(jump->n, &terms));
+    for (int p = 0; p < jump->n; p++) terms[p] = (LbWaveTerm){.out = 0, .term = {.coef = jump->part[p].coef, .time = 0, .p = jump->part[p].p}};
+    PetscCall(LbWaveMapCreate(j->space, j->model, 1, jump->n, terms, PETSC_FALSE, problem, &j->jump[channel]));
+    PetscCall(PetscFree(terms));
+    PetscCheck(!problem[0], PETSC_COMM_SELF, TES_ERR_DECK, "%s", problem); /* J+ J acts on all that J does, and has been planned */
   }
-  PetscCall(LbFence(&j->space->shared));
+  PetscCall(LbWaveMapApply(j->jump[channel], j->one, psi, y));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

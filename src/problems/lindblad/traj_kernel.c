@@ -188,7 +188,7 @@ static void Multiply(const LbTileMatrix *m, const double *x, double *y)
   }
 }
 
-/* y += M x, rows of x and y at offsets of their own */
+/* y += (M x), rows of x and y at offsets of their own; summed from zero, as Multiply does */
 INLINE void AccumulateAs(const LbTileMatrix *m, const double *xr, const double *xi, const int64_t *xoff, double *yr, double *yi, const int64_t *yoff, LbEntries entries)
 {
   for (int r = 0; r < m->rows; r++) {
@@ -197,11 +197,7 @@ INLINE void AccumulateAs(const LbTileMatrix *m, const double *xr, const double *
       vec     ar[HALF], ai[HALF];
       double *pr = yr + yoff[r] + l, *pi = yi + yoff[r] + l;
 
-      UNROLL for (int k = 0; k < HALF; k++)
-      {
-        ar[k] = Load(pr + k * W);
-        ai[k] = Load(pi + k * W);
-      }
+      UNROLL for (int k = 0; k < HALF; k++) ar[k] = ai[k] = Splat(0);
       for (int e = m->start[r]; e < m->start[r + 1]; e++) {
         const double *qr = xr + xoff[m->column[e]] + l, *qi = xi + xoff[m->column[e]] + l;
 
@@ -226,8 +222,8 @@ INLINE void AccumulateAs(const LbTileMatrix *m, const double *xr, const double *
       }
       UNROLL for (int k = 0; k < HALF; k++)
       {
-        Store(pr + k * W, ar[k]);
-        Store(pi + k * W, ai[k]);
+        Store(pr + k * W, Load(pr + k * W) + ar[k]);
+        Store(pi + k * W, Load(pi + k * W) + ai[k]);
       }
     }
   }

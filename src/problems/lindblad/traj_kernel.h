@@ -22,7 +22,7 @@ typedef struct {
   /* x <- tile, or x += tile with add */
   void (*store)(int rows, const int64_t *offset, int n_lanes, const int64_t *lane, int run, int rising, int add, const double *tile, double *re, double *im);
   void (*multiply)(const LbTileMatrix *m, const double *x, double *y);            /* y = M x */
-  void (*accumulate)(const LbTileMatrix *m, const double *xr, const double *xi, const int64_t *xoff, double *yr, double *yi, const int64_t *yoff); /* y += M x, LB_LANES together at each offset */
+  void (*accumulate)(const LbTileMatrix *m, const double *xr, const double *xi, const int64_t *xoff, double *yr, double *yi, const int64_t *yoff); /* y += (M x), LB_LANES together at each offset */
   void (*expect)(const LbTileMatrix *m, const double *x, double sum[2]);          /* sum = x+ M x over rows and lanes */
   void (*pair)(const double u[8], int n, const int *row, double *tile);           /* rows (row[2k], row[2k+1]) <- U of them, u = {re, im} of U00 U01 U10 U11 */
   void (*rotate)(double c, double s, int n, const int *row, double *tile);        /* the same with U = [[c, i s], [i s, c]] */

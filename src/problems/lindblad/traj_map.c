@@ -3,7 +3,7 @@
    A pass over a window loads each tile once, multiplies it by the window's sparse matrix and adds the result to y; what is diagonal is a table. Members share chunks of spectators.
    Cost per amplitude: one table entry, and per window one copy in, one copy out and two (real or imaginary entries) or four multiply-adds per nonzero. */
 #include <string.h>
-#include "traj.h"
+#include "traj_exchange.h"
 
 #define NEAR 2048 /* amplitudes: rows within this range are used where they lie */
 
@@ -79,30 +79,58 @@ static PetscErrorCode Refresh(LbWaveMap m, const PetscReal f[])
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* y += A x on a chunk that lies in this memory. Sums over the entries of a row start from zero and are added to y at the end: whether y is at hand or comes by message changes no bit */
 static void ApplyChunk(LbWaveMap m, const LbTrajWindow *w, int64_t chunk, const LbVec *x, LbVec *y)
 {
   const LbTrajKernels *kernel = m->space->kernels;
-  const PetscInt64     n      = m->space->n;
+  const double        *xr = x->all, *xi = x->all + m->space->stored;
+  double              *yr = y->all, *yi = y->all + m->space->stored;
   int64_t              lane[LB_LANES];
   int                  n_lanes, run;
 
-  LbWindowLanes(w, chunk, lane, &n_lanes, &run);
+  LbWindowLanes(w, chunk, m->space->base, lane, &n_lanes, &run);
   if (run && n_lanes == LB_LANES && w->offset[w->rows - 1] < NEAR) {
-    kernel->accumulate(&w->matrix[0], x->all + lane[0], x->all + n + lane[0], w->offset, y->all + lane[0], y->all + n + lane[0], w->offset);
+    kernel->accumulate(&w->matrix[0], xr + lane[0], xi + lane[0], w->offset, yr + lane[0], yi + lane[0], w->offset);
     return;
   }
-  kernel->load(w->rows, w->offset, n_lanes, lane, run, w->rising, x->all, x->all + n, m->x);
+  kernel->load(w->rows, w->offset, n_lanes, lane, run, w->rising, xr, xi, m->x);
   if (run && n_lanes == LB_LANES) { /* rows far apart fall in one set of the cache: x is copied, y is touched once only */
-    kernel->accumulate(&w->matrix[0], m->x, m->x + LB_LANES, m->row, y->all + lane[0], y->all + n + lane[0], w->offset);
+    kernel->accumulate(&w->matrix[0], m->x, m->x + LB_LANES, m->row, yr + lane[0], yi + lane[0], w->offset);
   } else {
     kernel->multiply(&w->matrix[0], m->x, m->y);
-    kernel->store(w->rows, w->offset, n_lanes, lane, run, w->rising, 1, m->y, y->all, y->all + n);
+    kernel->store(w->rows, w->offset, n_lanes, lane, run, w->rising, 1, m->y, yr, yi);
   }
 }
 
+/* the chunks of this member of a window */
+static PetscErrorCode ApplyWindow(LbWaveMap m, const LbTrajWindow *w, const LbVec *x, LbVec *y)
+{
+  const size_t tile = (size_t)w->rows * 2 * LB_LANES;
+
+  PetscFunctionBegin;
+  if (!w->exchange) {
+    for (int64_t chunk = w->chunks.first; chunk < w->chunks.first + w->chunks.n_local; chunk++) ApplyChunk(m, w, chunk, x, y);
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (PetscInt64 t = 0; t < LbExchangeRounds(w->exchange); t++) {
+    PetscInt64 first;
+    double    *tiles;
+    int        n;
+
+    PetscCall(LbExchangeFetch(w->exchange, t, x, &first, &n, &tiles));
+    for (int k = 0; k < n; k++) {
+      m->space->kernels->multiply(&w->matrix[0], tiles + k * tile, m->y);
+      memcpy(tiles + k * tile, m->y, tile * sizeof(double));
+    }
+    PetscCall(LbExchangeReturn(w->exchange, t, PETSC_TRUE, y));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* at: place in this memory */
 static void ApplyTables(LbWaveMap m, const PetscReal f[], PetscInt64 at, PetscInt64 size, const LbVec *x, LbVec *y)
 {
-  const PetscInt64 n = m->space->n;
+  const PetscInt64 n = m->space->stored;
   const double    *re[LB_WAVE_TIMES], *im[LB_WAVE_TIMES];
   PetscReal        g[LB_WAVE_TIMES];
 
@@ -117,65 +145,83 @@ static void ApplyTables(LbWaveMap m, const PetscReal f[], PetscInt64 at, PetscIn
 PetscErrorCode LbWaveMapApply(LbWaveMap m, const PetscReal f[], const LbVec *x, LbVec *y)
 {
   const LbWaveSpace *space = m->space;
-  const int64_t      rank = space->shared.rank, size = space->shared.size;
+  const PetscBool    blocks = m->w.n_local && (space->size == 1 || TES_SUM_BLOCK % m->w.block == 0) ? PETSC_TRUE : PETSC_FALSE; /* parts of the members are whole blocks */
 
   PetscFunctionBegin;
   m->count++;
   PetscCall(Refresh(m, f));
-  if (m->w.n_local) {
-    const int64_t blocks = space->n / m->w.block;
-
-    for (int64_t b = blocks * rank / size; b < blocks * (rank + 1) / size; b++) {
-      ApplyTables(m, f, b * m->w.block, m->w.block, x, y);
-      for (int k = 0; k < m->w.n_local; k++) ApplyChunk(m, &m->w.window[k], b, x, y);
+  if (blocks) {
+    for (int64_t at = space->first; at < space->first + space->n_local; at += m->w.block) {
+      ApplyTables(m, f, at - space->base, m->w.block, x, y);
+      for (int k = 0; k < m->w.n_local; k++) ApplyChunk(m, &m->w.window[k], at / m->w.block, x, y);
     }
   } else {
-    ApplyTables(m, f, space->first, space->n_local, x, y);
+    ApplyTables(m, f, space->first - space->base, space->n_local, x, y);
   }
   PetscCall(LbFence(&space->shared));
-  for (int k = m->w.n_local; k < m->w.n_windows; k++) {
-    const LbTrajWindow *w = &m->w.window[k];
-
-    for (int64_t chunk = w->n_chunks * rank / size; chunk < w->n_chunks * (rank + 1) / size; chunk++) ApplyChunk(m, w, chunk, x, y);
+  for (int k = blocks ? m->w.n_local : 0; k < m->w.n_windows; k++) {
+    PetscCall(ApplyWindow(m, &m->w.window[k], x, y));
     PetscCall(LbFence(&space->shared));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* sums of a chunk, added to those of its unit */
+static void ExpectTile(LbWaveMap m, const LbTrajWindow *w, int64_t chunk, const double *tile)
+{
+  PetscReal *leaf = m->leaf + (chunk - w->chunks.first) / w->chunks.unit * 2 * m->w.n_out;
+
+  for (int o = 0; o < m->w.n_out; o++) {
+    double sum[2];
+
+    if (!w->matrix[o].n_entries) continue;
+    m->space->kernels->expect(&w->matrix[o], tile, sum);
+    leaf[2 * o] += sum[0];
+    leaf[2 * o + 1] += sum[1];
+  }
+}
+
+static PetscErrorCode ExpectWindow(LbWaveMap m, const LbTrajWindow *w, const LbVec *x)
+{
+  const LbWaveSpace *space = m->space;
+
+  PetscFunctionBegin;
+  if (!w->exchange) {
+    for (int64_t chunk = w->chunks.first; chunk < w->chunks.first + w->chunks.n_local; chunk++) {
+      int64_t lane[LB_LANES];
+      int     n_lanes, run;
+
+      LbWindowLanes(w, chunk, space->base, lane, &n_lanes, &run);
+      space->kernels->load(w->rows, w->offset, n_lanes, lane, run, w->rising, x->all, x->all + space->stored, m->x);
+      ExpectTile(m, w, chunk, m->x);
+    }
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (PetscInt64 t = 0; t < LbExchangeRounds(w->exchange); t++) {
+    PetscInt64 first;
+    double    *tiles;
+    int        n;
+
+    PetscCall(LbExchangeFetch(w->exchange, t, x, &first, &n, &tiles));
+    for (int k = 0; k < n; k++) ExpectTile(m, w, first + k, tiles + (size_t)k * w->rows * 2 * LB_LANES);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode LbWaveMapExpect(LbWaveMap m, const PetscReal f[], const LbVec *x, LbComplex value[])
 {
-  const LbWaveSpace   *space  = m->space;
-  const LbTrajKernels *kernel = space->kernels;
-  const int            n_out  = m->w.n_out;
+  const int n_out = m->w.n_out;
 
   PetscFunctionBegin;
   PetscCall(Refresh(m, f));
   for (int o = 0; o < n_out; o++) value[o] = 0;
   for (int k = 0; k < m->w.n_windows; k++) {
     const LbTrajWindow *w = &m->w.window[k];
-    TesPartition        part;
 
-    /* sums by units of chunks, then in the fixed tree */
-    PetscCall(TesPartitionCreate(space->shared.comm, w->n_chunks, PetscMax(1, PetscMin(64, w->n_chunks / 32)), &part));
     PetscCall(PetscFree(m->leaf));
-    PetscCall(PetscCalloc1(part.n_units_local * 2 * n_out + 1, &m->leaf));
-    for (int64_t chunk = part.first; chunk < part.first + part.n_local; chunk++) {
-      PetscReal *leaf = m->leaf + (chunk - part.first) / part.unit * 2 * n_out;
-      int64_t    lane[LB_LANES];
-      int        n_lanes, run;
-
-      LbWindowLanes(w, chunk, lane, &n_lanes, &run);
-      kernel->load(w->rows, w->offset, n_lanes, lane, run, w->rising, x->all, x->all + space->n, m->x);
-      for (int o = 0; o < n_out; o++) {
-        double sum[2];
-
-        if (!w->matrix[o].n_entries) continue;
-        kernel->expect(&w->matrix[o], m->x, sum);
-        leaf[2 * o] += sum[0];
-        leaf[2 * o + 1] += sum[1];
-      }
-    }
-    PetscCall(TesSumOrderedUnits(space->shared.comm, &part, 2 * n_out, m->leaf, m->total));
+    PetscCall(PetscCalloc1(w->chunks.n_units_local * 2 * n_out + 1, &m->leaf));
+    PetscCall(ExpectWindow(m, w, x));
+    PetscCall(TesSumOrderedUnits(m->space->comm, &w->chunks, 2 * n_out, m->leaf, m->total));
     for (int o = 0; o < n_out; o++) value[o] += m->total[2 * o] + LB_I * m->total[2 * o + 1];
   }
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 #include <tessera/random.h>
-#include "traj.h"
+#include "traj_start.h"
 
 #define SNAPSHOTS 268435456.0 /* bytes per group */
 #define LOCATED   1e-8        /* of ln |psi|^2 */
@@ -208,7 +208,12 @@ PetscErrorCode LbPathRun(LbPath path, PetscInt64 id, PetscReal record[], PetscIn
     PetscReal w[2];
 
     TesRandomUniform(path->set.seed, TES_STREAM_TRAJECTORY_START, (uint32_t)id, (uint32_t)(id >> 32), 0, w);
-    PetscCall(LbWaveBasis(&path->space, PetscMin(path->space.n - 1, (PetscInt64)(w[0] * (PetscReal)path->space.n)), &path->initial));
+    if (path->set.mixture) {
+      const double *re, *im;
+
+      LbMixtureDraw(path->set.mixture, w[0], &re, &im);
+      PetscCall(LbWaveSet(&path->space, re, im, &path->initial));
+    } else PetscCall(LbWaveBasis(&path->space, PetscMin(path->space.n - 1, (PetscInt64)(w[0] * (PetscReal)path->space.n)), &path->initial));
   }
   if (path->set.share) {
     PetscInt k = 0;
@@ -382,7 +387,7 @@ PetscErrorCode LbPathCreate(MPI_Comm group, LbModel *model, const LbPathSetting 
   problem[0]  = 0;
   path->model = model;
   path->set   = *set;
-  PetscCall(LbWaveSpaceCreate(group, model->n, &path->space));
+  PetscCall(LbWaveSpaceCreate(group, model->n, set->messages, &path->space));
   path->n_times = 1 + (PetscInt)PetscCeilReal((s->end - s->start) / s->every - 1e-9);
   PetscCall(LbEffective(&path->space, model, problem, &path->map));
   if (problem[0]) PetscFunctionReturn(PETSC_SUCCESS);

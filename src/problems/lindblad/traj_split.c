@@ -8,9 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "traj_exchange.h"
 #include "traj_split.h"
-
-#define GATE 64 /* states of a support at most */
 
 typedef struct {
   int     size, n, *row;  /* n groups of `size` rows of the window's tile */
@@ -51,12 +50,15 @@ static int ByValue(const void *a, const void *b)
 static PetscErrorCode FindValues(LbWaveSplit s)
 {
   const PetscInt64 n = s->space->n_local;
+  const double    *re, *im;
   Value           *v;
 
   PetscFunctionBegin;
   if (s->w->n_tables != 1 || n < 64 || n > (1 << 22)) PetscFunctionReturn(PETSC_SUCCESS);
+  re = s->w->table[0].all + s->space->first - s->space->base;
+  im = re + s->space->stored;
   PetscCall(PetscMalloc1(n, &v));
-  for (PetscInt64 i = 0; i < n; i++) v[i] = (Value){s->w->table[0].all[s->space->first + i], s->w->table[0].all[s->space->n + s->space->first + i], (uint32_t)i};
+  for (PetscInt64 i = 0; i < n; i++) v[i] = (Value){re[i], im[i], (uint32_t)i};
   qsort(v, (size_t)n, sizeof *v, ByValue);
   for (PetscInt64 i = 0; i < n; i++) s->n_values += !i || v[i].re != v[i - 1].re || v[i].im != v[i - 1].im;
   if (s->n_values > n / 8) s->n_values = 0;
@@ -93,7 +95,7 @@ PetscErrorCode LbWaveSplitCreate(const LbWaveSpace *space, const LbModel *model,
     for (int q = 0; q < w->window[k].n_supports; q++) {
       const int size = w->support[w->window[k].support[q]].size;
 
-      if (size > GATE && !problem[0]) PetscCall(PetscSNPrintf(problem, 256, "a term acts on sites with %d states in all; the exponentials of strang are for %d at most: take dp5", size, GATE));
+      if (size > LB_WAVE_GATE && !problem[0]) PetscCall(PetscSNPrintf(problem, 256, "a term acts on sites with %d states in all; the exponentials of strang are for %d at most: take dp5", size, LB_WAVE_GATE));
     }
   }
   if (problem[0]) PetscFunctionReturn(PETSC_SUCCESS);
@@ -136,7 +138,7 @@ PetscErrorCode LbWaveSplitCreate(const LbWaveSpace *space, const LbModel *model,
     }
     s->first[k + 1] = n;
   }
-  PetscCall(PetscMalloc2(2 * LB_LANES * rows, &s->tile, 2 * LB_LANES * GATE, &s->work));
+  PetscCall(PetscMalloc2(2 * LB_LANES * rows, &s->tile, 2 * LB_LANES * LB_WAVE_GATE, &s->work));
   PetscCall(LbVecCreate(&space->shared, &s->e));
   PetscCall(FindValues(s));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -166,7 +168,7 @@ PetscErrorCode LbWaveSplitDestroy(LbWaveSplit *split)
 /* e = exp(m) of a small matrix: scaling by a power of two until |m| < 1/2, 16 terms of Taylor's series (remainder 1e-19), squaring */
 static void SmallExponential(int d, const LbComplex *m, LbComplex *e)
 {
-  LbComplex a[GATE * GATE], p[GATE * GATE], q[GATE * GATE];
+  LbComplex a[LB_WAVE_GATE * LB_WAVE_GATE], p[LB_WAVE_GATE * LB_WAVE_GATE], q[LB_WAVE_GATE * LB_WAVE_GATE];
   double    norm = 0;
   int       squarings = 0;
 
@@ -207,7 +209,7 @@ static void PrepareGate(const LbWindows *w, const PetscReal f[], PetscReal h, Ga
 {
   const LbSupport *s    = &w->support[gate->support];
   const int        size = gate->size * gate->size;
-  LbComplex        m[GATE * GATE], e[GATE * GATE];
+  LbComplex        m[LB_WAVE_GATE * LB_WAVE_GATE], e[LB_WAVE_GATE * LB_WAVE_GATE];
 
   for (int half = 0; half < 2; half++) {
     for (int k = 0; k < size; k++) {
@@ -224,7 +226,7 @@ static void PrepareGate(const LbWindows *w, const PetscReal f[], PetscReal h, Ga
 
 PetscErrorCode LbWaveSplitPrepare(LbWaveSplit s, const PetscReal f[], PetscReal h)
 {
-  const PetscInt64 n = s->space->n, first = s->space->first;
+  const PetscInt64 n = s->space->stored, first = s->space->first - s->space->base; /* places in this memory */
   PetscBool        same = s->ready && s->h == h ? PETSC_TRUE : PETSC_FALSE;
 
   PetscFunctionBegin;
@@ -288,38 +290,64 @@ static void ApplyGate(const LbTrajKernels *kernel, const Gate *gate, PetscBool w
   }
 }
 
+/* the gates of one pass on a tile: forth over the windows, and back if they do not commute */
+static void ApplyGates(LbWaveSplit s, int pass, double *tile)
+{
+  const LbTrajKernels *kernel  = s->space->kernels;
+  const int            windows = s->w->n_windows, k = pass < windows ? pass : 2 * windows - 2 - pass;
+  const PetscBool      turn    = pass == windows - 1 ? PETSC_TRUE : PETSC_FALSE;
+
+  if (s->commute) {
+    for (int g = s->first[k]; g < s->first[k + 1]; g++) ApplyGate(kernel, &s->gate[g], PETSC_TRUE, tile, s->work);
+    return;
+  }
+  if (pass < windows)
+    for (int g = s->first[k]; g < s->first[k + 1]; g++) ApplyGate(kernel, &s->gate[g], turn && g == s->first[k + 1] - 1 ? PETSC_TRUE : PETSC_FALSE, tile, s->work);
+  if (pass >= windows - 1)
+    for (int g = s->first[k + 1] - (turn ? 2 : 1); g >= s->first[k]; g--) ApplyGate(kernel, &s->gate[g], PETSC_FALSE, tile, s->work);
+}
+
+static PetscErrorCode ApplyPass(LbWaveSplit s, int pass, LbVec *psi)
+{
+  const LbWaveSpace   *space  = s->space;
+  const LbTrajKernels *kernel = space->kernels;
+  const int            windows = s->w->n_windows;
+  const LbTrajWindow  *w      = &s->w->window[pass < windows ? pass : 2 * windows - 2 - pass];
+
+  PetscFunctionBegin;
+  for (int64_t chunk = w->chunks.first; chunk < w->chunks.first + w->chunks.n_local && !w->exchange; chunk++) {
+    int64_t lane[LB_LANES];
+    int     n_lanes, run;
+
+    LbWindowLanes(w, chunk, space->base, lane, &n_lanes, &run);
+    kernel->load(w->rows, w->offset, n_lanes, lane, run, w->rising, psi->all, psi->all + space->stored, s->tile);
+    ApplyGates(s, pass, s->tile);
+    kernel->store(w->rows, w->offset, n_lanes, lane, run, w->rising, 0, s->tile, psi->all, psi->all + space->stored);
+  }
+  for (PetscInt64 t = 0; w->exchange && t < LbExchangeRounds(w->exchange); t++) {
+    PetscInt64 first;
+    double    *tiles;
+    int        n;
+
+    PetscCall(LbExchangeFetch(w->exchange, t, psi, &first, &n, &tiles));
+    for (int k = 0; k < n; k++) ApplyGates(s, pass, tiles + (size_t)k * w->rows * 2 * LB_LANES);
+    PetscCall(LbExchangeReturn(w->exchange, t, PETSC_FALSE, psi));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode LbWaveSplitApply(LbWaveSplit s, LbVec *psi)
 {
   const LbWaveSpace   *space  = s->space;
   const LbTrajKernels *kernel = space->kernels;
-  const PetscInt64     n = space->n, at = space->first;
-  const int            windows = s->w->n_windows, passes = s->commute ? windows : 2 * windows - 1;
+  const PetscInt64     n = space->stored, at = space->first - space->base;
+  const int            passes = s->commute ? s->w->n_windows : 2 * s->w->n_windows - 1;
 
   PetscFunctionBegin;
   kernel->scale(space->n_local, s->e.all + at, s->e.all + n + at, psi->all + at, psi->all + n + at);
   PetscCall(LbFence(&space->shared));
   for (int pass = 0; pass < passes; pass++) {
-    const int           k     = pass < windows ? pass : 2 * windows - 2 - pass;
-    const LbTrajWindow *w     = &s->w->window[k];
-    const int64_t       first = w->n_chunks * space->shared.rank / space->shared.size, last = w->n_chunks * (space->shared.rank + 1) / space->shared.size;
-    const PetscBool     turn  = pass == windows - 1 ? PETSC_TRUE : PETSC_FALSE;
-
-    for (int64_t chunk = first; chunk < last; chunk++) {
-      int64_t lane[LB_LANES];
-      int     n_lanes, run;
-
-      LbWindowLanes(w, chunk, lane, &n_lanes, &run);
-      kernel->load(w->rows, w->offset, n_lanes, lane, run, w->rising, psi->all, psi->all + n, s->tile);
-      if (s->commute) {
-        for (int g = s->first[k]; g < s->first[k + 1]; g++) ApplyGate(kernel, &s->gate[g], PETSC_TRUE, s->tile, s->work);
-      } else {
-        if (pass < windows)
-          for (int g = s->first[k]; g < s->first[k + 1]; g++) ApplyGate(kernel, &s->gate[g], turn && g == s->first[k + 1] - 1 ? PETSC_TRUE : PETSC_FALSE, s->tile, s->work);
-        if (pass >= windows - 1)
-          for (int g = s->first[k + 1] - (turn ? 2 : 1); g >= s->first[k]; g--) ApplyGate(kernel, &s->gate[g], PETSC_FALSE, s->tile, s->work);
-      }
-      kernel->store(w->rows, w->offset, n_lanes, lane, run, w->rising, 0, s->tile, psi->all, psi->all + n);
-    }
+    PetscCall(ApplyPass(s, pass, psi));
     PetscCall(LbFence(&space->shared));
   }
   kernel->scale(space->n_local, s->e.all + at, s->e.all + n + at, psi->all + at, psi->all + n + at);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
-#include "traj.h"
+#include "traj_exchange.h"
 
 /* rows of a window: a tile of 16 KB, half of the first cache; small systems have fewer rows, so that there are spectators for the lanes */
 static PetscReal Limit(const LbModel *model)
@@ -106,8 +106,8 @@ static PetscErrorCode AddDiagonal(const LbWaveSpace *space, const LbModel *model
     re = creal(matrix[code * s->size + code]);
     im = cimag(matrix[code * s->size + code]);
     for (; i < end; i++) {
-      table[i] += re;
-      table[space->n + i] += im;
+      table[i - space->base] += re;
+      table[space->stored + i - space->base] += im;
     }
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -351,6 +351,12 @@ PetscErrorCode LbWindowsCreate(const LbWaveSpace *space, const LbModel *model, i
     for (int k = 0; k < n_out; k++) PetscCall(WindowMatrix(model, w, k, now));
   }
   LocalFirst(w);
+  for (int k = 0; k < w->n_windows; k++) {
+    LbTrajWindow *now = &w->window[k];
+
+    PetscCall(TesPartitionCreate(space->comm, now->n_chunks, PetscMax(1, PetscMin(64, now->n_chunks / 32)), &now->chunks));
+    if (space->messages) PetscCall(LbExchangeCreate(space, now, &now->exchange));
+  }
   PetscCall(PetscFree(covered));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -370,6 +376,7 @@ PetscErrorCode LbWindowsDestroy(LbWindows *w)
       PetscCall(PetscFree4(now->matrix[o].start, now->matrix[o].column, now->matrix[o].re, now->matrix[o].im));
       PetscCall(PetscFree3(now->part_entry[o], now->part_time[o], now->part_c[o]));
     }
+    PetscCall(LbExchangeDestroy(&now->exchange));
     PetscCall(PetscFree(now->matrix));
     PetscCall(PetscFree4(now->n_parts, now->part_entry, now->part_time, now->part_c));
     PetscCall(PetscFree(now->support));
@@ -382,9 +389,9 @@ PetscErrorCode LbWindowsDestroy(LbWindows *w)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-void LbWindowLanes(const LbTrajWindow *w, int64_t chunk, int64_t lane[LB_LANES], int *n_lanes, int *run)
+void LbWindowLanes(const LbTrajWindow *w, int64_t chunk, int64_t base, int64_t lane[LB_LANES], int *n_lanes, int *run)
 {
-  int64_t digit[LB_WAVE_SITES], rest = chunk * LB_LANES, at = 0;
+  int64_t digit[LB_WAVE_SITES], rest = chunk * LB_LANES, at = -base;
 
   *n_lanes = (int)PetscMin(LB_LANES, w->n_spectators - chunk * LB_LANES);
   *run     = w->run % LB_LANES == 0;

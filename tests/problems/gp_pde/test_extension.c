@@ -125,12 +125,14 @@ static PetscErrorCode Look(TesProblem problem, TesReport report, void *arg)
 
 static PetscErrorCode Run(const char points[], const char equation[], const char solver[], const char u[], Seen *seen)
 {
-  char *deck;
+  char          *deck;
+  PetscErrorCode ierr;
 
   PetscFunctionBegin;
   PetscCall(TesFormat(&deck, "problem: gp_pde\ndomain: {points: %s}\nequation: {%s}\nsolver: {kind: %s}\nmanufactured: {expression: \"%s\"}\n", points, equation, solver, u));
-  PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemGpPde, deck, Look, seen));
-  PetscCall(PetscFree(deck));
+  ierr = TesRunProblem(PETSC_COMM_WORLD, &TesProblemGpPde, deck, Look, seen);
+  PetscCall(PetscFree(deck)); /* tests refuse decks as well */
+  PetscCall(ierr);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

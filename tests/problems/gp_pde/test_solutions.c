@@ -43,12 +43,14 @@ static PetscErrorCode Look(TesProblem problem, TesReport report, void *arg)
 
 static PetscErrorCode Run(const char domain[], const char rest[], Seen *seen)
 {
-  char *deck;
+  char          *deck;
+  PetscErrorCode ierr;
 
   PetscFunctionBegin;
   PetscCall(TesFormat(&deck, "problem: gp_pde\ndomain: {%s}\n%s", domain, rest));
-  PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemGpPde, deck, Look, seen));
-  PetscCall(PetscFree(deck));
+  ierr = TesRunProblem(PETSC_COMM_WORLD, &TesProblemGpPde, deck, Look, seen);
+  PetscCall(PetscFree(deck)); /* tests refuse decks as well */
+  PetscCall(ierr);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -170,7 +170,7 @@ static void RandomModel(Random *r, int seed)
     if (moving) Say(r, ", time: {kind: expression, expression: \"exp(-%.17g*t)\"}", slope);
     Say(r, "}\n");
   }
-  Say(r, "time: {end: 0}\n");
+  Say(r, "time: {end: 0}\nparallel: {transport: %s}\n", seed / 2 % 2 ? "messages" : "auto");
 }
 
 static void Multiply(int n, const Z *a, const Z *b, Z *c)
@@ -213,13 +213,28 @@ typedef struct {
   PetscReal worst, adjoint, purity;
 } Compared;
 
-/* Tr(A L[B]) = Tr(L+[A] B): inner product of the layouts: Pauli entries alike, ket-bra entries off the diagonal twice */
-static PetscReal Inner(const LbSpace *space, const LbVec *x, const LbVec *y)
+/* a whole vector on every rank */
+static PetscErrorCode Whole(const LbSpace *space, const LbVec *x, PetscReal **all)
 {
-  PetscReal sum = 0;
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(space->n_entries, all));
+  PetscCall(LbFetch(space, x, space->n_entries, NULL, *all));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
 
-  for (PetscInt64 k = 0; k < space->n_entries; k++) sum += (space->pauli || k / space->n == k % space->n ? 1 : 2) * x->all[k] * y->all[k];
-  return sum;
+/* Tr(A L[B]) = Tr(L+[A] B): inner product of the layouts: Pauli entries alike, ket-bra entries off the diagonal twice */
+static PetscErrorCode Inner(const LbSpace *space, const LbVec *x, const LbVec *y, PetscReal *sum)
+{
+  PetscReal *a, *b;
+
+  PetscFunctionBegin;
+  PetscCall(Whole(space, x, &a));
+  PetscCall(Whole(space, y, &b));
+  *sum = 0;
+  for (PetscInt64 k = 0; k < space->n_entries; k++) *sum += (space->pauli || k / space->n == k % space->n ? 1 : 2) * a[k] * b[k];
+  PetscCall(PetscFree(a));
+  PetscCall(PetscFree(b));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode CompareDense(TesProblem problem, TesReport report, void *arg)
@@ -233,7 +248,7 @@ static PetscErrorCode CompareDense(TesProblem problem, TesReport report, void *a
   LbVec          x, y, u, w;
   LbLiouville    adjoint;
   LbComplex     *rho, *want, *got, *other;
-  PetscReal      f[8], scale = 0, left, right;
+  PetscReal      f[8], scale = 0, left, right, uu, yy;
   char           text[256];
   int            sites[4] = {0, 1, 2, 3};
 
@@ -264,12 +279,14 @@ static PetscErrorCode CompareDense(TesProblem problem, TesReport report, void *a
   right = 0;
   for (int e = 0; e < n * n; e++) right += creal(rho[e] * conj(rho[e]));
   seen->purity = PetscMax(seen->purity, PetscAbsReal(left - right) / right);
-  PetscCall(LbLiouvilleCreate(c->density.comm, &c->model, PETSC_TRUE, text, &adjoint));
+  PetscCall(LbLiouvilleCreate(c->density.comm, &c->model, &c->parallel, PETSC_TRUE, text, &adjoint));
   PetscCall(LbStateFromMatrix(space, &c->model, other, &u));
   PetscCall(LbApply(adjoint, f, &plain, &u, &w));
-  left  = Inner(space, &u, &y);
-  right = Inner(space, &w, &x);
-  seen->adjoint = PetscMax(seen->adjoint, PetscAbsReal(left - right) / PetscMax(1, PetscSqrtReal(Inner(space, &u, &u) * Inner(space, &y, &y))));
+  PetscCall(Inner(space, &u, &y, &left));
+  PetscCall(Inner(space, &w, &x, &right));
+  PetscCall(Inner(space, &u, &u, &uu));
+  PetscCall(Inner(space, &y, &y, &yy));
+  seen->adjoint = PetscMax(seen->adjoint, PetscAbsReal(left - right) / PetscMax(1, PetscSqrtReal(uu * yy)));
   PetscCall(LbFence(space));
   PetscCall(LbLiouvilleDestroy(&adjoint));
   PetscCall(LbVecDestroy(&x));
@@ -312,7 +329,7 @@ static PetscErrorCode CompareTerms(TesProblem problem, TesReport report, void *a
   LbFused        full = fused;
   LbPauliTerms   terms;
   LbVec          x, y, x0;
-  double        *want;
+  PetscReal     *want, *xs, *ys, *x0s;
 
   PetscFunctionBegin;
   (void)report;
@@ -333,7 +350,10 @@ static PetscErrorCode CompareTerms(TesProblem problem, TesReport report, void *a
   }
   PetscCall(LbFence(space));
   PetscCall(PetscMalloc1(space->n_entries, &want));
-  for (PetscInt64 k = 0; k < space->n_entries; k++) want[k] = fused.a * y.all[k] + fused.b * x0.all[k] + fused.shift * x.all[k];
+  PetscCall(Whole(space, &x, &xs));
+  PetscCall(Whole(space, &y, &ys));
+  PetscCall(Whole(space, &x0, &x0s));
+  for (PetscInt64 k = 0; k < space->n_entries; k++) want[k] = fused.a * ys[k] + fused.b * x0s[k] + fused.shift * xs[k];
   PetscCall(LbPauliTermsCreate(&c->model, &terms));
   LbModelFactors(&c->model, 0.3, f);
   for (int t = 0; t < terms.n; t++) {
@@ -351,13 +371,17 @@ static PetscErrorCode CompareTerms(TesProblem problem, TesReport report, void *a
         in |= (PetscInt64)((e % n2 >> (2 * s)) & 3) << (2 * term->site[s]);
       }
       for (PetscInt64 rest = 0; rest < space->n_entries; rest = ((rest | mask) + 1) & ~mask) /* all codes of the other sites */
-        want[rest | out] += fused.scale * f[term->time] * term->g[e] * x.all[rest | in];
+        want[rest | out] += fused.scale * f[term->time] * term->g[e] * xs[rest | in];
     }
   }
   PetscCall(LbApply(c->density.l, f, &full, &x, &y));
-  for (PetscInt64 k = 0; k < space->n_entries; k++) *worst = PetscMax(*worst, PetscAbsReal(want[k] - y.all[k]));
+  PetscCall(LbFetch(space, &y, space->n_entries, NULL, ys));
+  for (PetscInt64 k = 0; k < space->n_entries; k++) *worst = PetscMax(*worst, PetscAbsReal(want[k] - ys[k]));
   PetscCall(LbFence(space));
   PetscCall(PetscFree(want));
+  PetscCall(PetscFree(xs));
+  PetscCall(PetscFree(ys));
+  PetscCall(PetscFree(x0s));
   PetscCall(LbPauliTermsDestroy(&terms));
   PetscCall(LbVecDestroy(&x));
   PetscCall(LbVecDestroy(&y));
@@ -370,7 +394,7 @@ static const char large[] = "problem: lindblad\nsystem: {sites: [{count: %d}], l
                             "hamiltonian:\n  - {ops: [X, Y], on: bonds, coeff: 0.3, hc: true}\n  - {ops: [Z, Z], on: pairs, coeff: 0.7, range: {power: 1.5}}\n"
                             "  - {ops: [X], on: sites, coeff: 0.5, time: {kind: ramp, from: 0, to: 1, start: 0, end: 1}}\n  - {ops: [X, Z, Y], on: [[0, 2, 5], [1, 3, 4]], coeff: 0.2}\n"
                             "jumps:\n  - {ops: [Sm], on: sites, rate: 0.4}\n  - {ops: [Z], on: [2], rate: 0.3, time: {kind: pulse, center: 0.2, width: 0.5}}\n"
-                            "  - {sum: [{ops: [Sm], on: [0, 1, 4], coeff: [0.5, 0.2]}], rate: 0.3}\ntime: {end: 0}\n";
+                            "  - {sum: [{ops: [Sm], on: [0, 1, 4], coeff: [0.5, 0.2]}], rate: 0.3}\ntime: {end: 0}\n%s";
 
 static PetscErrorCode WindowsAgreeWithTermsOneByOne(void)
 {
@@ -380,10 +404,123 @@ static PetscErrorCode WindowsAgreeWithTermsOneByOne(void)
 
   PetscFunctionBegin;
   for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
-    snprintf(deck, sizeof deck, large, sizes[k]);
+    snprintf(deck, sizeof deck, large, sizes[k], "");
     PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, CompareTerms, &worst));
   }
   TES_CHECK_AT_MOST(worst, 1e-13);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* by messages too, with chunks of one tile and of many */
+static PetscErrorCode MessagesAgreeWithTermsOneByOne(void)
+{
+  static const struct {
+    int         sites;
+    const char *parallel;
+  } rows[] = {
+    {3, "{transport: messages}"}, {6, "{transport: exchange}"}, {9, "{transport: exchange}"}, {10, "{transport: exchange, buffer: 0.001}"}, {10, "{transport: remap, buffer: 0.001}"}, {10, "{transport: remap}"},
+  };
+  char deck[4096], parallel[128];
+
+  PetscFunctionBegin;
+  for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+    PetscReal worst = 0;
+
+    snprintf(parallel, sizeof parallel, "parallel: %s\n", rows[k].parallel);
+    if (rows[k].sites > 3) snprintf(deck, sizeof deck, large, rows[k].sites, parallel);
+    else snprintf(deck, sizeof deck, "problem: lindblad\nsystem: {sites: [{count: 3}], lattice: {kind: chain}}\nhamiltonian: [{ops: [X, Y], on: bonds, coeff: 0.3}]\njumps: [{ops: [Sm], on: sites, rate: 0.4}]\ntime: {end: 0}\n%s", parallel);
+    PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, CompareTerms, &worst));
+    TES_CHECK_AT_MOST(worst, 1e-13);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+typedef struct {
+  PetscReal  *first; /* what shared memory gave */
+  PetscInt64  n;
+  PetscBool   same;
+  PetscReal   sent, estimate;
+  PetscInt64  entries; /* that this rank holds of a vector */
+} Bits;
+
+/* fused applications to a random vector */
+static PetscErrorCode TakeBits(TesProblem problem, TesReport report, void *arg)
+{
+  Lindblad      *c = TesProblemCtx(problem);
+  Bits          *bits = arg;
+  const LbSpace *space;
+  LbVec          x, y;
+  LbFused        fused = {.scale = 0.7, .shift = 0.2, .a = -0.3, .b = 0.4, .x0 = &x};
+  PetscReal      f[8], *all;
+  LbTraffic      before, traffic;
+
+  PetscFunctionBegin;
+  (void)report;
+  if (c->density.comm == MPI_COMM_NULL) PetscFunctionReturn(PETSC_SUCCESS);
+  space = LbLiouvilleSpace(c->density.l);
+  PetscCall(LbVecCreate(space, &x));
+  PetscCall(LbVecCreate(space, &y));
+  for (PetscInt64 k = 0; k < space->part.n_local; k++) {
+    double u[2];
+
+    TesRandomUniform(6, TES_STREAM_TEST, (uint32_t)(space->part.first + k), 1, 0, u);
+    x.own[k] = u[0] - 0.5;
+    y.own[k] = u[1] - 0.5;
+  }
+  LbModelFactors(&c->model, 0.3, f);
+  PetscCall(LbLiouvilleTraffic(c->density.l, &before));
+  for (int k = 0; k < 2; k++) {
+    PetscCall(LbApply(c->density.l, f, &fused, &x, &y));
+    PetscCall(LbApply(c->density.l, f, &fused, &y, &x));
+  }
+  PetscCall(LbLiouvilleTraffic(c->density.l, &traffic));
+  bits->sent = (traffic.so_far - before.so_far) / 4;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bits->sent, 1, MPIU_REAL, MPI_MAX, c->density.comm));
+  PetscCall(LbTrafficEstimate(&c->model, &c->parallel, space->size, &traffic));
+  bits->estimate = traffic.chosen;
+  bits->entries  = space->messages ? space->part.n_local : space->n_entries;
+  PetscCall(Whole(space, &x, &all));
+  if (!bits->first) {
+    bits->first = all;
+    bits->n     = space->n_entries;
+  } else {
+    bits->same = !memcmp(all, bits->first, (size_t)bits->n * sizeof *all) ? PETSC_TRUE : PETSC_FALSE;
+    PetscCall(PetscFree(all));
+  }
+  PetscCall(LbVecDestroy(&x));
+  PetscCall(LbVecDestroy(&y));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* messages or memory: the same bits; what is sent is what the estimate says; no rank holds more than its part */
+static PetscErrorCode MessagesGiveTheBitsOfSharedMemory(void)
+{
+  static const char *const ways[] = {"auto", "messages", "exchange", "remap"};
+  const char *bosons = "problem: lindblad\nsystem: {sites: [{dim: 3}, {dim: 2}, {dim: 4}]}\nhamiltonian:\n  - {ops: [ad, a], on: [[0, 2]], coeff: [0.4, 0.3], hc: true}\n  - {ops: [X, n], on: [[1, 2]]}\n"
+                       "jumps:\n  - {ops: [a], on: [2], rate: 0.3}\n  - {sum: [{ops: [a], on: [0]}, {ops: [Sm], on: [1], coeff: [0.2, 0.3]}], rate: 0.4}\ntime: {end: 0}\nparallel: {transport: %s}\n";
+  char deck[4096], parallel[64];
+  int  size;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &size));
+  for (int model = 0; model < 3; model++) {
+    Bits bits = {0};
+
+    for (int way = 0; way < (model == 2 ? 2 : 4); way++) {
+      snprintf(parallel, sizeof parallel, "parallel: {transport: %s}\n", ways[way]);
+      if (model == 2) snprintf(deck, sizeof deck, bosons, ways[way]);
+      else snprintf(deck, sizeof deck, large, model ? 10 : 7, parallel);
+      bits.sent = bits.estimate = 0;
+      PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, TakeBits, &bits));
+      if (!way || !bits.first) continue;
+      TES_CHECK(bits.same);
+      TES_CHECK_AT_MOST(bits.entries * size, model == 2 ? 24 * 24 + 24 * size : bits.n);
+      /* the sum over the ranks of what is sent is that of what is received; the largest of either differ where ranks differ */
+      TES_CHECK_AT_MOST(bits.sent, (size > 1 ? 1.5 : 0) * bits.estimate);
+      TES_CHECK_AT_LEAST(bits.sent, 0.7 * bits.estimate);
+    }
+    PetscCall(PetscFree(bits.first));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -394,7 +531,7 @@ static PetscErrorCode InstructionSetsAgree(void)
   char                     deck[4096];
 
   PetscFunctionBegin;
-  snprintf(deck, sizeof deck, large, 7);
+  snprintf(deck, sizeof deck, large, 7, "");
   for (int k = 0; k < 3; k++) {
     setenv("TES_ISA", names[k], 1);
     PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, CompareTerms, &worst));
@@ -413,7 +550,7 @@ static PetscErrorCode CompareExponential(TesProblem problem, TesReport report, v
   PetscReal       *worst = arg, f[8];
   const LbFused    plain = {.scale = 1};
   const LbSpace   *space;
-  PetscReal       *l, *e;
+  PetscReal       *l, *e, column[64];
   LbVec            x, y;
   const PetscInt   n = 64;
 
@@ -429,10 +566,12 @@ static PetscErrorCode CompareExponential(TesProblem problem, TesReport report, v
     PetscCall(PetscArrayzero(x.own, space->part.n_local));
     if (j >= space->part.first && j < space->part.first + space->part.n_local) x.own[j - space->part.first] = 1;
     PetscCall(LbApply(c->density.l, f, &plain, &x, &y));
-    for (PetscInt i = 0; i < n; i++) l[i * n + j] = c->time.end * y.all[i];
+    PetscCall(LbFetch(space, &y, n, NULL, column));
+    for (PetscInt i = 0; i < n; i++) l[i * n + j] = c->time.end * column[i];
     PetscCall(LbFence(space));
   }
   PetscCall(TesExpm(n, l, e));
+  PetscCall(LbFetch(space, &c->density.x, n, NULL, column));
   for (PetscInt i = 0; i < n; i++) {
     PetscReal sum = 0;
 
@@ -442,7 +581,7 @@ static PetscErrorCode CompareExponential(TesProblem problem, TesReport report, v
       for (int s = 0; s < 3; s++) up &= ((j >> (2 * s)) & 3) == 0 || ((j >> (2 * s)) & 3) == 3;
       if (up) sum += e[i * n + j];
     }
-    *worst = PetscMax(*worst, PetscAbsReal(sum - c->density.x.all[i]));
+    *worst = PetscMax(*worst, PetscAbsReal(sum - column[i]));
   }
   PetscCall(LbFence(space));
   PetscCall(PetscFree2(l, e));
@@ -464,7 +603,7 @@ static PetscErrorCode ExponentialIntegratorsMeetTheirTolerance(void)
       PetscReal worst = 0;
       char      deck[1024];
 
-      snprintf(deck, sizeof deck, THREE "time: {end: 2, output_every: 2}\nintegrator: {kind: %s, rtol: 1e-%d, atol: 0}\n", "", names[k], digits);
+      snprintf(deck, sizeof deck, THREE "time: {end: 2, output_every: 2}\nintegrator: {kind: %s, rtol: 1e-%d, atol: 0}\nparallel: {transport: %s}\n", "", names[k], digits, digits == 7 ? "messages" : "auto");
       PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, CompareExponential, &worst));
       TES_CHECK_AT_MOST(worst, 10 * PetscPowRealInt(10, -digits));
     }
@@ -483,7 +622,7 @@ static PetscErrorCode TakeState(TesProblem problem, TesReport report, void *arg)
 
   PetscFunctionBegin;
   (void)report;
-  if (c->density.comm != MPI_COMM_NULL) memcpy(to->x, c->density.x.all, sizeof to->x);
+  if (c->density.comm != MPI_COMM_NULL) PetscCall(LbFetch(LbLiouvilleSpace(c->density.l), &c->density.x, 64, NULL, to->x));
   to->trace    = c->density.trace;
   to->smallest = c->density.smallest;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -510,7 +649,7 @@ static PetscErrorCode FixedStepsConvergeWithTheirOrder(void)
     for (int half = 0; half < 2; half++) {
       Final got;
 
-      snprintf(deck, sizeof deck, THREE "time: {end: 1, output_every: 1}\nintegrator: {kind: %s, step: %g, rtol: 1e-12}\n", moving, rows[k].name, rows[k].step / (1 + half));
+      snprintf(deck, sizeof deck, THREE "time: {end: 1, output_every: 1}\nintegrator: {kind: %s, step: %g, rtol: 1e-12}\nparallel: {transport: %s}\n", moving, rows[k].name, rows[k].step / (1 + half), half ? "messages" : "auto");
       PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, TakeState, &got));
       for (int i = 0; i < 64; i++) error[half] = PetscMax(error[half], PetscAbsReal(got.x[i] - exact.x[i]));
       TES_CHECK(got.trace == 1);
@@ -526,6 +665,8 @@ static PetscErrorCode FixedStepsConvergeWithTheirOrder(void)
 static const TesTest tests[] = {
   TES_TEST(RandomModelsAgreeWithDenseMatrices),
   TES_TEST(WindowsAgreeWithTermsOneByOne),
+  TES_TEST(MessagesAgreeWithTermsOneByOne),
+  TES_TEST(MessagesGiveTheBitsOfSharedMemory),
   TES_TEST(InstructionSetsAgree),
   TES_TEST(ExponentialIntegratorsMeetTheirTolerance),
   TES_TEST(FixedStepsConvergeWithTheirOrder),
