@@ -4,7 +4,7 @@ add_subdirectory(kinds)
 # Every promise of the driver, for every kind: tests/contract/contract.sh CASE PROGRAM DECK RTOL FEW... RTOL "bits" asks for the same bits on all rank counts; FEW makes
 # the problem so small that nine ranks are too many. Cases of LONG run only where asked for, by `ctest -C long -R ^contract/` (tests/contract/README.md has their latest
 # results): what they try is the driver's alone, and another kind shows it each time.
-set(TES_CONTRACT_CASES ranks restart restart_first restart_other_ranks rerun refuse check_writes_nothing nan kill_write kill_flush kill_verify kill_rename kill_step signals second_signal
+set(TES_CONTRACT_CASES ranks restart restart_first restart_unreported restart_other_ranks rerun refuse check_writes_nothing nan kill_write kill_flush kill_verify kill_rename kill_step signals second_signal
     wall_time truncated flipped all_damaged full_disk full_disk_continue unwritable locked petsc_option later_step readers plot describe ranks_many hostile twice)
 function(tes_contract kind program deck tolerance)
   cmake_parse_arguments(C "" "" "LONG;FEW" ${ARGN})
@@ -35,9 +35,9 @@ add_library(tes_jumping_clock SHARED support/jumping_clock.c)
 add_test(NAME contract/environment COMMAND bash ${PROJECT_SOURCE_DIR}/tests/contract/environment.sh $<TARGET_FILE:tessera_heat> ${PROJECT_SOURCE_DIR}/tests/kinds/heat/heat.yaml
                                            $<TARGET_FILE:tes_jumping_clock>)
 set_tests_properties(contract/environment PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 200 LABELS fault)
-tes_contract(lindblad tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract.yaml bits FEW system.sites.0.count=2 LONG truncated flipped all_damaged full_disk full_disk_continue unwritable locked kill_flush kill_verify kill_rename hostile)
-tes_contract(lindblad_trajectories tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract_trajectories.yaml bits FEW system.sites.0.count=2 until.max=32 LONG rerun refuse check_writes_nothing nan kill_write kill_flush
-             kill_verify kill_rename second_signal wall_time truncated flipped all_damaged full_disk full_disk_continue unwritable locked petsc_option later_step describe hostile twice)
+tes_contract(lindblad tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract.yaml bits FEW system.sites.0.count=2 LONG truncated flipped all_damaged full_disk full_disk_continue unwritable locked kill_flush kill_verify kill_rename)
+tes_contract(lindblad_trajectories tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract_trajectories.yaml bits FEW system.sites.0.count=2 until.max=32 LONG refuse
+             kill_flush kill_verify kill_rename second_signal wall_time truncated flipped all_damaged full_disk full_disk_continue unwritable locked petsc_option describe)
 tes_contract(lindblad_povm tessera ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract_povm.yaml bits FEW samples.train=64 samples.observe=64 LONG rerun refuse check_writes_nothing kill_write kill_flush kill_verify kill_rename second_signal wall_time
              truncated flipped all_damaged full_disk full_disk_continue unwritable locked petsc_option describe hostile twice)
 tes_contract(mgno tessera ${PROJECT_SOURCE_DIR}/tests/problems/mgno/contract.yaml bits FEW data.train=2 data.validation=1 data.test=1 train.batch=2 grid.n=[4,4] LONG truncated flipped all_damaged full_disk_continue unwritable locked kill_flush kill_verify kill_rename)

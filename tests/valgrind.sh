@@ -37,10 +37,11 @@ look() {
 echo "| kind | deck | exit code | errors | seconds |"
 echo "|---|---|---|---|---|"
 look heat "$build/tests/kinds/tessera_heat" "$here/tests/kinds/heat/heat.yaml"
-for folder in "$here"/input_decks/*/; do
-    kind=$(basename "$folder")
-    deck=$folder/quickstart.yaml
-    [ -r "$deck" ] && look "$kind" "$build/bin/tessera" "${deck/\/\///}"
+for deck in "$here"/tests/problems/*/contract*.yaml; do # the smallest that try all of a kind
+    folder=${deck%/*}
+    solver=${deck##*/contract}
+    solver=${solver%.yaml}
+    look "${folder##*/}$solver" "$build/bin/tessera" "$deck"
 done
 rm -rf "$work"
 exit $found

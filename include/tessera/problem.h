@@ -45,6 +45,7 @@ typedef struct {
   const char   *errors[TES_FIGURE_CURVES]; /* datasets of error bars, or NULL; ending in * beside a y that does: the error of each, drawn if there are any */
   const char   *x_label, *y_label;         /* with units; NULL: from the dataset's attributes */
   PetscBool     log_x, log_y;
+  const char   *when;                      /* "key=word|word": drawn only if a key at the top level of the resolved deck has one of these values; NULL: always */
 } TesFigure;                               /* drawn when all its datasets exist; the table ends with .name = NULL */
 
 typedef struct {

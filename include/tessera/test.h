@@ -43,3 +43,13 @@ int TesTestFails(PetscErrorCode ierr, PetscErrorCode want, const char file[], in
   TesTestFolder - a fresh, empty folder of this test run under TMPDIR (made by rank 0, same text on all ranks); removed at exit unless a test failed
 @*/
 PetscErrorCode TesTestFolder(char path[], size_t size);
+
+/*@
+  TesTestPath - `name` in the folder of this test run; collective as TesTestFolder is
+@*/
+PetscErrorCode TesTestPath(const char name[], char path[], size_t size);
+
+/* of PETSC_COMM_WORLD */
+int            TesTestRank(void);
+int            TesTestSize(void);
+PetscErrorCode TesTestBarrier(void);

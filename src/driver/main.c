@@ -362,6 +362,8 @@ int TesMain(int argc, char **argv, const TesProblemKind *const kinds[])
   /* Open MPI's default collective file writes report success on a full disk; tessera writes without MPI-IO, and what a library may still write must not lie. The user's choice wins. */
   setenv("OMPI_MCA_fcoll", "individual", 0);
   if (!CommandLineRead(argc, argv, &line, &petsc_argc, &petsc_argv, message, sizeof message)) message[0] = 0;
+  /* from here on, not from the first step on: a rank that dies of a signal while it makes itself known to mpirun can leave mpirun waiting for ever (seen with 4.1.4) */
+  if (!strcmp(line.command, "run") && SignalsInstall()) return TES_EXIT_BUG;
   if (SlepcInitialize(&petsc_argc, &petsc_argv, NULL, NULL)) return TES_EXIT_BUG;
   if (TesErrorInstall() || TesBlasSingleThread()) return TES_EXIT_BUG;
   MPI_Comm_rank(PETSC_COMM_WORLD, &call.rank);

@@ -42,7 +42,6 @@ static PetscErrorCode Handle(int number, void (*handler)(int))
 PetscErrorCode SignalsInstall(void)
 {
   PetscFunctionBegin;
-  stop_asked = checkpoint_asked = 0;
   PetscCall(Handle(SIGTERM, OnStop));
   PetscCall(Handle(SIGINT, OnStop));
   PetscCall(Handle(SIGUSR1, OnStop));
@@ -59,6 +58,7 @@ PetscErrorCode SignalsRemove(void)
   PetscCall(Handle(SIGINT, SIG_DFL));
   PetscCall(Handle(SIGUSR1, SIG_DFL));
   PetscCall(Handle(SIGUSR2, SIG_DFL));
+  stop_asked = checkpoint_asked = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -3,7 +3,7 @@
    SIGXFSZ and SIGPIPE are ignored, so that a full quota or a closed terminal is an error code and no death. */
 #include <tessera/base.h>
 
-PetscErrorCode SignalsInstall(void);
+PetscErrorCode SignalsInstall(void); /* once more is fine: what was asked for stays */
 PetscErrorCode SignalsRemove(void);
 PetscBool      SignalsStop(void);       /* was a stop asked for? */
 PetscBool      SignalsCheckpoint(void); /* was a checkpoint asked for? taking the answer clears it */

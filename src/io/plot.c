@@ -82,15 +82,39 @@ static PetscErrorCode Append(char **text, const char folder[], const char name[]
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* does `when` of a figure hold for the resolved deck, one key per line at the top level? */
+static PetscBool Applies(const char when[], const char deck[])
+{
+  const char *equals = when ? strchr(when, '=') : NULL;
+  size_t      key, length;
+
+  if (!equals || !deck) return PETSC_TRUE;
+  key = (size_t)(equals - when);
+  for (const char *line = deck; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+    if (strncmp(line, when, key) || line[key] != ':') continue;
+    line += key + 1 + strspn(line + key + 1, " ");
+    length = strcspn(line, " \n#");
+    for (const char *word = equals + 1;; word += strcspn(word, "|") + 1) {
+      if (strcspn(word, "|") == length && !strncmp(word, line, length)) return PETSC_TRUE;
+      if (!word[strcspn(word, "|")]) return PETSC_FALSE;
+    }
+  }
+  return PETSC_TRUE;
+}
+
 static PetscErrorCode DrawAll(TesPlotter *p, const Files *f, const TesProblemKind *kind, char **text)
 {
+  PetscBool found = PETSC_FALSE;
+  char     *deck  = NULL;
+
   PetscFunctionBegin;
+  PetscCall(TesH5ReadText(f->result >= 0 ? f->result : f->series, "/provenance/deck", &found, &deck));
   for (const TesFigure *figure = kind->figures; figure && figure->name; figure++) {
     hid_t     file  = figure->file && !strcmp(figure->file, "series") ? f->series : f->result;
     PetscBool drawn = PETSC_FALSE;
     char      names[4 * TES_PLOT_TEXT];
 
-    if (file < 0 || !figure->y[0]) continue;
+    if (file < 0 || !figure->y[0] || !Applies(figure->when, found ? deck : NULL)) continue;
     if (figure->sort == TES_FIGURE_IMAGE) {
       PetscCall(TesPlotFigureOfField(p, file, figure, &drawn, names, sizeof names));
     } else {
@@ -102,6 +126,7 @@ static PetscErrorCode DrawAll(TesPlotter *p, const Files *f, const TesProblemKin
       PetscCall(Append(text, p->output, name));
     }
   }
+  PetscCall(PetscFree(deck));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -1,7 +1,7 @@
 /* lindblad: one application of the Liouvillian, evolution and steady states, in seconds of this process' CPU time (best of several; other jobs on the machine cost bandwidth, but not time of theirs).
 
    Floor of an application: bytes that must move (24 per entry and pass over memory: x read, y read and written) at the rate of a triad y = x + s z (24 bytes per entry) measured beside it.
-   bench_lindblad [quick]: quick leaves out what takes long. */
+   bench_lindblad [quick]: quick leaves out what takes long. mpirun -n P bench_lindblad ranks: seconds of the clock of one application by shared memory and by messages, to hold against P = 1. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -110,12 +110,64 @@ static PetscErrorCode Bench(PetscBool quick)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* the clock of the slowest rank, best of several */
+static PetscErrorCode Clock(TesProblem problem, TesReport report, void *arg)
+{
+  Lindblad      *c = TesProblemCtx(problem);
+  const LbSpace *space = LbLiouvilleSpace(c->density.l);
+  const LbFused  plain = {.scale = 1};
+  PetscReal      f[4], best = PETSC_MAX_REAL;
+  LbTraffic      traffic;
+  LbVec          y;
+
+  PetscFunctionBegin;
+  (void)report;
+  PetscCall(LbVecCreate(space, &y));
+  LbModelFactors(&c->model, 0, f);
+  for (int r = 0; r < 15; r++) {
+    double t;
+
+    PetscCallMPI(MPI_Barrier(space->comm));
+    t = MPI_Wtime();
+    PetscCall(LbApply(c->density.l, f, &plain, &c->density.x, &y));
+    t = MPI_Wtime() - t;
+    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &t, 1, MPI_DOUBLE, MPI_MAX, space->comm));
+    best = PetscMin(best, t);
+  }
+  PetscCall(LbLiouvilleTraffic(c->density.l, &traffic));
+  if (!space->rank)
+    printf("| %-18s | %d | %-9s | %8.2f | %8.2f | %8.1f | %8.1f |\n", (const char *)arg, space->size,
+           !space->messages ? "shared" : !traffic.n_remap ? "exchange" : "remap", 1e3 * best, best / (double)space->n_entries * 1e9, traffic.chosen / 1e6, traffic.buffer / 1e6);
+  fflush(stdout);
+  PetscCall(LbVecDestroy(&y));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Ranks(void)
+{
+  static const char *const ways[] = {"auto", "exchange", "remap"};
+  char                     deck[2048], name[64];
+  int                      rank, size;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
+  PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &size));
+  if (!rank) printf("| L x | ranks | by | ms of the clock | ns/entry | MB received per rank | MB of buffers |\n|---|---|---|---|---|---|---|\n");
+  for (int n = 11; n <= 12; n++)
+    for (int way = 0; way < (size > 1 ? 3 : 1); way++) {
+      snprintf(deck, sizeof deck, RING "hamiltonian:\n  - {ops: [Z, Z], on: bonds, coeff: 0.5}\n  - {ops: [X], on: sites, coeff: 0.5}\n" DECAY NO_TIME "parallel: {transport: %s}\n", n, "1", ways[way]);
+      snprintf(name, sizeof name, "TFIM ring N = %d", n);
+      PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, Clock, name));
+    }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 int main(int argc, char **argv)
 {
   const PetscBool quick = argc > 1 && !strcmp(argv[1], "quick") ? PETSC_TRUE : PETSC_FALSE;
 
   if (PetscInitialize(NULL, NULL, NULL, NULL)) return 1;
   (void)TesBlasSingleThread();
-  if (Bench(quick)) return 1;
+  if (argc > 1 && !strcmp(argv[1], "ranks") ? Ranks() : Bench(quick)) return 1;
   return PetscFinalize() ? 1 : 0;
 }

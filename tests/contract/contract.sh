@@ -39,6 +39,11 @@ case_restart_first() { # stopped after the very first step, when nothing of what
     reference 2
     want 75 "stopped after one step" tessera 2 cut --set run.steps=1; LIMIT=60 want 0 "restart" tessera 2 cut --restart; same whole cut
 }
+case_restart_unreported() { # killed after the last checkpoint and before the result: nothing is left but to report, on other ranks as well
+    reference 2; cp -r whole cut; rm -r cut/result.h5; echo "running $(steps_of whole)" >cut/status
+    cp -r cut other; want 0 restart tessera 2 cut --restart; same whole cut; status_is cut done
+    want 0 "restart on 3 ranks" tessera 3 other --restart; agree whole other
+}
 case_restart_other_ranks() {
     # cut on 3, go on with 1, cut, go on with 2
     reference 1; half 3 cut

@@ -74,6 +74,17 @@ case_signal_soon() { # steps of a tenth of a second, of microseconds, and slow o
     TES_FAULT="doze@step,from=3000,count=0" begin 1 slower "${many[@]}"; sleep 1; stopped_within 3 slower # one rank: steps of a microsecond; then 16 slow ones at most
     [ "$(cut -d' ' -f2 slower/status)" -gt 3000 ] || fail "the fast steps were not over: $(cat slower/status)"
 }
+case_signal_early() { # a signal while ranks load their libraries and find each other: the run stops after its first step, or never begins; it does not hang
+    whole
+    local hundredths stopped=0 _
+    for hundredths in 00 03 06 09 12 15 20 25; do
+        mpirun --mca odls_base_sigkill_timeout 1 -n 3 "$program" run "$deck" --output cut --restart --quiet 2>>cut.err & mpirun=$!
+        for _ in $(seq 100); do pids=$(pgrep -P "$mpirun") && break; sleep 0.02; done
+        sleep "0.$hundredths"; kill -USR1 "${pids%%[[:space:]]*}" 2>/dev/null; ends 20
+        [ "$code" != 75 ] || stopped=$((stopped + 1))
+    done
+    echo "stopped with a checkpoint $stopped times of 8"; goes_on
+}
 case_checkpoint_signal() { # USR2: a checkpoint, and on
     whole; TES_FAULT="pause@step,step=3;pause@step,step=4" begin 2 cut --set checkpoint.every_steps=0 --set checkpoint.keep=9
     sleep 0.5; kill -USR2 "$mpirun"; ends 20; [ "$code" = 0 ] || fail "exit $code"

@@ -16,6 +16,7 @@ export TESSERA_HOME; TESSERA_HOME=$(cd "$here/../.." && pwd -P)
 export TESSERA=$program TESSERA_RANKS=2 TESSERA_BIND=none
 scripts=$TESSERA_HOME/jobscripts
 unset OMPI_MCA_odls_base_sigkill_timeout
+between=self,tcp # for jobs on two nodes: mpirun's daemons of both would name their shared memory alike, which two machines do not mind
 
 submit() { sbatch --parsable --output=%x.%j.log "$@"; }
 until_true() { # until_true SECONDS WHAT COMMAND...
@@ -33,7 +34,7 @@ case_start() {
     work=$(mktemp -d /tmp/tessera-slurm.XXXXXX) || exit 1
     chmod 755 "$work"
     mkdir -p "$(dirname "$state")"
-    bash "$here/cluster.sh" start "$work/c" 16 || { local code=$?; rm -rf "$work"; exit $code; }
+    bash "$here/cluster.sh" start "$work/c" 16 2 || { local code=$?; rm -rf "$work"; exit $code; }
     echo "$work" >"$state"
     mkdir "$work/a job"
     enter
@@ -41,7 +42,7 @@ case_start() {
     "$program" run heat.yaml --output whole >whole.log 2>&1 || fail "uninterrupted run"
     # one that asks for the signal in good time: 110 of 120 s before its end, so within half a minute or so. And one that hears nothing before its limit of a minute.
     TES_FAULT="pause@step,count=0" submit --time=2 --signal=B:USR1@110 "$scripts/slurm_single_node.sbatch" heat.yaml --set time.end=0.1 >signal.job || fail "sbatch"
-    TES_FAULT="pause@step,count=0" submit --nodes=1 --time=1 --signal=B:CONT@1 "$scripts/slurm_multi_node.sbatch" heat.yaml --set time.end=0.1 --set checkpoint.every_steps=4 >limit.job || fail "sbatch"
+    TES_FAULT="pause@step,count=0" OMPI_MCA_btl=$between submit --time=1 --signal=B:CONT@1 "$scripts/slurm_multi_node.sbatch" heat.yaml --set time.end=0.1 --set checkpoint.every_steps=4 >limit.job || fail "sbatch"
     sinfo
 }
 case_stop() {
@@ -66,6 +67,14 @@ case_single() { # one job: exit code 0, the bits of a run without SLURM; a mista
     says "tessera.$again.log" "this run is finished"
     job=$(submit --wait "$scripts/slurm_single_node.sbatch" heat.yaml --set points=two); [ $? = 2 ] || fail "a mistake in the deck"
     says "tessera.$job.log" "points"
+}
+case_multi_node() { # two nodes, three and four ranks: the bits of one
+    local job; job=$(env -u TESSERA_RANKS OMPI_MCA_btl=$between sbatch --parsable --output=%x.%j.log --wait --ntasks-per-node=2 "$scripts/slurm_multi_node.sbatch" heat.yaml) || fail "a job on two nodes"
+    says "tessera.$job.log" "n 4 --map-by ppr:2:node on node\[1-2\]"; says "heat.$job.out/run.log" "4 ranks"; same whole "heat.$job.out"
+    job=$(TESSERA_RANKS=3 OMPI_MCA_btl=$between submit --wait "$scripts/slurm_multi_node.sbatch" heat.yaml) || fail "three ranks on two nodes"
+    same whole "heat.$job.out"
+    OMPI_MCA_btl=$between srun --nodes=2 --ntasks=4 --mpi=pmix "$program" run heat.yaml --output "srun two" --quiet >two.log 2>&1 || fail "srun on two nodes"
+    same whole "srun two"
 }
 case_srun() { # ranks that srun starts, without mpirun; a signal to the step, and on
     srun --ntasks=2 --mpi=pmix "$program" run heat.yaml --output srun --quiet >srun.log 2>&1 || fail "srun"

@@ -113,6 +113,39 @@ PetscErrorCode TesTestFolder(char path[], size_t size)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode TesTestPath(const char name[], char path[], size_t size)
+{
+  char folder[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(TesTestFolder(folder, sizeof folder));
+  PetscCall(PetscSNPrintf(path, size, "%s/%s", folder, name));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+int TesTestRank(void)
+{
+  int rank;
+
+  MPI_Comm_rank(PETSC_COMM_WORLD, &rank);
+  return rank;
+}
+
+int TesTestSize(void)
+{
+  int size;
+
+  MPI_Comm_size(PETSC_COMM_WORLD, &size);
+  return size;
+}
+
+PetscErrorCode TesTestBarrier(void)
+{
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Barrier(PETSC_COMM_WORLD));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static int RemoveEntry(const char *path, const struct stat *status, int type, struct FTW *ftw)
 {
   (void)status;

@@ -93,39 +93,6 @@ static TesProvenance Origin(void)
   return (TesProvenance){.kind = "toy", .reference = "none", .deck = "problem: toy\n", .seed = 3, .ranks = 1, .state_format = 7, .wall_seconds = 1.5};
 }
 
-static PetscErrorCode Folder(const char name[], char path[], size_t size)
-{
-  char base[PETSC_MAX_PATH_LEN];
-
-  PetscFunctionBegin;
-  PetscCall(TesTestFolder(base, sizeof base));
-  PetscCall(PetscSNPrintf(path, size, "%s/%s", base, name));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static int WorldRank(void)
-{
-  int rank;
-
-  MPI_Comm_rank(PETSC_COMM_WORLD, &rank);
-  return rank;
-}
-
-static int WorldSize(void)
-{
-  int size;
-
-  MPI_Comm_size(PETSC_COMM_WORLD, &size);
-  return size;
-}
-
-static PetscErrorCode Barrier(void)
-{
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Barrier(PETSC_COMM_WORLD));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode Save(MPI_Comm comm, const char folder[], PetscInt keep, PetscInt64 first, PetscInt64 last, PetscInt64 stride)
 {
   Toy            toy;
@@ -184,8 +151,8 @@ static PetscErrorCode Damage(const char folder[], const char name[], long at, lo
   int  fd;
 
   PetscFunctionBegin;
-  PetscCall(Barrier());
-  if (WorldRank() == 0) {
+  PetscCall(TesTestBarrier());
+  if (TesTestRank() == 0) {
     snprintf(path, sizeof path, "%s/%s", folder, name);
     if (cut >= 0) TES_CHECK_INT(truncate(path, cut), 0);
     fd = open(path, O_RDWR);
@@ -195,7 +162,7 @@ static PetscErrorCode Damage(const char folder[], const char name[], long at, lo
     }
     close(fd);
   }
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -204,25 +171,25 @@ static PetscErrorCode WhatWasSavedComesBackOnEveryOtherRankCount(void)
   char folder[PETSC_MAX_PATH_LEN];
 
   PetscFunctionBegin;
-  for (int from = 1; from <= WorldSize(); from++) {
+  for (int from = 1; from <= TesTestSize(); from++) {
     char     name[32];
     MPI_Comm comm;
 
     PetscCall(PetscSNPrintf(name, sizeof name, "any_%d", from));
-    PetscCall(Folder(name, folder, sizeof folder));
-    PetscCallMPI(MPI_Comm_split(PETSC_COMM_WORLD, WorldRank() < from ? 0 : MPI_UNDEFINED, 0, &comm));
+    PetscCall(TesTestPath(name, folder, sizeof folder));
+    PetscCallMPI(MPI_Comm_split(PETSC_COMM_WORLD, TesTestRank() < from ? 0 : MPI_UNDEFINED, 0, &comm));
     if (comm != MPI_COMM_NULL) {
       PetscCall(Save(comm, folder, 2, 5, 5, 1));
       PetscCallMPI(MPI_Comm_free(&comm));
     }
-    PetscCall(Barrier());
-    for (int to = 1; to <= WorldSize(); to++) {
-      PetscCallMPI(MPI_Comm_split(PETSC_COMM_WORLD, WorldRank() < to ? 0 : MPI_UNDEFINED, 0, &comm));
+    PetscCall(TesTestBarrier());
+    for (int to = 1; to <= TesTestSize(); to++) {
+      PetscCallMPI(MPI_Comm_split(PETSC_COMM_WORLD, TesTestRank() < to ? 0 : MPI_UNDEFINED, 0, &comm));
       if (comm != MPI_COMM_NULL) {
         PetscCall(RestoreIs(comm, folder, 5, NULL, 0));
         PetscCallMPI(MPI_Comm_free(&comm));
       }
-      PetscCall(Barrier());
+      PetscCall(TesTestBarrier());
     }
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -234,7 +201,7 @@ static PetscErrorCode TheOldestGoesAndLeftOversAreRemoved(void)
   PetscBool found;
 
   PetscFunctionBegin;
-  PetscCall(Folder("keep", folder, sizeof folder));
+  PetscCall(TesTestPath("keep", folder, sizeof folder));
   {
     TesCheckpoints c;
 
@@ -244,18 +211,18 @@ static PetscErrorCode TheOldestGoesAndLeftOversAreRemoved(void)
     PetscCall(TesCheckpointsDestroy(&c));
   }
   PetscCall(Save(PETSC_COMM_WORLD, folder, 2, 10, 40, 10));
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   TES_CHECK(!Exists(folder, "000010.h5") && !Exists(folder, "000020.h5") && Exists(folder, "000030.h5") && Exists(folder, "000040.h5"));
-  PetscCall(Barrier());
-  if (WorldRank() == 0) {
+  PetscCall(TesTestBarrier());
+  if (TesTestRank() == 0) {
     PetscCall(PetscSNPrintf(path, sizeof path, "%s/000050.h5.part", folder));
     PetscCall(TesWriteTextAtomic(path, "half a file"));
     PetscCall(PetscSNPrintf(path, sizeof path, "%s/notes.txt", folder));
     PetscCall(TesWriteTextAtomic(path, "somebody's"));
   }
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscCall(RestoreIs(PETSC_COMM_WORLD, folder, 40, NULL, 0));
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   TES_CHECK(!Exists(folder, "000050.h5.part"));
   TES_CHECK(Exists(folder, "notes.txt"));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -269,7 +236,7 @@ static PetscErrorCode ADamagedOneIsPassedOverAndSaid(void)
   PetscErrorCode ierr;
 
   PetscFunctionBegin;
-  PetscCall(Folder("damaged", folder, sizeof folder));
+  PetscCall(TesTestPath("damaged", folder, sizeof folder));
   PetscCall(Save(PETSC_COMM_WORLD, folder, 3, 10, 30, 10));
   PetscCall(Damage(folder, "000030.h5", 3000, -1));
   PetscCall(RestoreIs(PETSC_COMM_WORLD, folder, 20, said, sizeof said));
@@ -279,7 +246,7 @@ static PetscErrorCode ADamagedOneIsPassedOverAndSaid(void)
   TES_CHECK_CONTAINS(said, "000020.h5: truncated");
   /* going on from 10: the damaged later generations must not push the good one out */
   PetscCall(Save(PETSC_COMM_WORLD, folder, 2, 11, 11, 1));
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   TES_CHECK(Exists(folder, "000010.h5") && Exists(folder, "000011.h5"));
   PetscCall(RestoreIs(PETSC_COMM_WORLD, folder, 11, NULL, 0));
   PetscCall(Damage(folder, "000011.h5", 0, 0));
@@ -304,7 +271,7 @@ static PetscErrorCode AStateOfAnotherLayoutIsRefusedByName(void)
   PetscErrorCode ierr;
 
   PetscFunctionBegin;
-  PetscCall(Folder("layout", folder, sizeof folder));
+  PetscCall(TesTestPath("layout", folder, sizeof folder));
   PetscCall(Save(PETSC_COMM_WORLD, folder, 2, 4, 4, 1));
   PetscCall(ToyCreate(PETSC_COMM_WORLD, &toy));
   PetscCall(TesCheckpointsCreate(PETSC_COMM_WORLD, folder, 2, &c));
@@ -357,7 +324,7 @@ static PetscErrorCode ANewerFormatAndAnotherSortOfFileAreRefused(void)
   PetscErrorCode ierr;
 
   PetscFunctionBegin;
-  PetscCall(Folder("newer", folder, sizeof folder));
+  PetscCall(TesTestPath("newer", folder, sizeof folder));
   PetscCall(Save(PETSC_COMM_WORLD, folder, 2, 4, 4, 1));
   PetscCall(PetscSNPrintf(path, sizeof path, "%s/000090.h5", folder));
   PetscCall(WriteHeader(path, "checkpoint", TES_CHECKPOINT_FORMAT + 1));
@@ -383,7 +350,7 @@ static PetscErrorCode AFailedSaveLeavesTheOlderOne(void)
   PetscInt64     step   = 2, failures = 0;
 
   PetscFunctionBegin;
-  PetscCall(Folder("failing", folder, sizeof folder));
+  PetscCall(TesTestPath("failing", folder, sizeof folder));
   PetscCall(Save(PETSC_COMM_WORLD, folder, 2, 1, 1, 1));
   PetscCall(ToyCreate(PETSC_COMM_WORLD, &toy));
   PetscCall(TesCheckpointsCreate(PETSC_COMM_WORLD, folder, 2, &c));
@@ -396,7 +363,7 @@ static PetscErrorCode AFailedSaveLeavesTheOlderOne(void)
     failures++;
     TES_CHECK_FAILS(ierr, TES_ERR_WORLD);
     PetscCall(RestoreIs(PETSC_COMM_WORLD, folder, 1, NULL, 0));
-    PetscCall(Barrier());
+    PetscCall(TesTestBarrier());
   }
   TES_CHECK_INT(failures, 4);
   PetscCall(RestoreIs(PETSC_COMM_WORLD, folder, step, NULL, 0));
@@ -411,24 +378,24 @@ static PetscErrorCode AllButTheProvenanceIsTheSameBytesForEveryRankCount(void)
   PetscBool different;
 
   PetscFunctionBegin;
-  for (int n = 1; n <= WorldSize(); n++) {
+  for (int n = 1; n <= TesTestSize(); n++) {
     MPI_Comm comm;
     char     name[32];
 
     PetscCall(PetscSNPrintf(name, sizeof name, "same_%d", n));
-    PetscCall(Folder(name, folder, sizeof folder));
+    PetscCall(TesTestPath(name, folder, sizeof folder));
     PetscCall(PetscSNPrintf(path, sizeof path, "%s/000006.h5", folder));
-    PetscCallMPI(MPI_Comm_split(PETSC_COMM_WORLD, WorldRank() < n ? 0 : MPI_UNDEFINED, 0, &comm));
+    PetscCallMPI(MPI_Comm_split(PETSC_COMM_WORLD, TesTestRank() < n ? 0 : MPI_UNDEFINED, 0, &comm));
     if (comm != MPI_COMM_NULL) {
       PetscCall(Save(comm, folder, 2, 6, 6, 1));
       PetscCallMPI(MPI_Comm_free(&comm));
     }
-    PetscCall(Barrier());
+    PetscCall(TesTestBarrier());
     if (n == 1) PetscCall(PetscStrncpy(first, path, sizeof first));
     PetscCall(TesCompare(PETSC_COMM_WORLD, first, path, -1, &different, &text));
     TES_CHECK(!different);
     PetscCall(PetscFree(text));
-    if (WorldRank() == 0) { /* the bytes themselves: only the user block (checksums) and the date may differ, here within one day at most 10 digits */
+    if (TesTestRank() == 0) { /* the bytes themselves: only the user block (checksums) and the date may differ, here within one day at most 10 digits */
       FILE *a = fopen(first, "rb"), *b = fopen(path, "rb");
       long  at = 0, differing = 0;
       int   x, y;

@@ -12,16 +12,6 @@
 #define ROWS 700
 #define WIDTH 300 /* 210 000 values: more than one block, and the cut between blocks falls inside axis 0 */
 
-static PetscErrorCode Path(const char name[], char path[], size_t size)
-{
-  char base[PETSC_MAX_PATH_LEN];
-
-  PetscFunctionBegin;
-  PetscCall(TesTestFolder(base, sizeof base));
-  PetscCall(PetscSNPrintf(path, size, "%s/%s", base, name));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 typedef struct {
   double      u_add, nan_at, error, scalar;
   float       single;
@@ -84,8 +74,8 @@ static PetscErrorCode Verdict(const Variant *v, PetscReal rtol, const char words
   PetscBool different;
 
   PetscFunctionBegin;
-  PetscCall(Path("a.h5", a, sizeof a));
-  PetscCall(Path("b.h5", b, sizeof b));
+  PetscCall(TesTestPath("a.h5", a, sizeof a));
+  PetscCall(TesTestPath("b.h5", b, sizeof b));
   PetscCall(WriteVariant(a, &plain));
   PetscCall(WriteVariant(b, v));
   PetscCall(TesCompare(PETSC_COMM_WORLD, a, b, rtol, &different, &text));
@@ -175,8 +165,8 @@ static PetscErrorCode FoldersAreComparedFileByFile(void)
   PetscBool different;
 
   PetscFunctionBegin;
-  PetscCall(Path("run_a", a, sizeof a));
-  PetscCall(Path("run_b", b, sizeof b));
+  PetscCall(TesTestPath("run_a", a, sizeof a));
+  PetscCall(TesTestPath("run_b", b, sizeof b));
   for (int k = 0; k < 2; k++) {
     Variant v = plain;
 
@@ -199,7 +189,7 @@ static PetscErrorCode FoldersAreComparedFileByFile(void)
   PetscCall(PetscFree(text));
   TES_CHECK_FAILS(TesCompare(PETSC_COMM_WORLD, a, path, -1, &different, &text), TES_ERR_WORLD);
   TES_CHECK_FAILS(TesCompare(PETSC_COMM_WORLD, a, "/no/such/folder", -1, &different, &text), TES_ERR_WORLD);
-  PetscCall(Path("run_a/fields", b, sizeof b));
+  PetscCall(TesTestPath("run_a/fields", b, sizeof b));
   TES_CHECK_FAILS(TesCompare(PETSC_COMM_WORLD, b, b, -1, &different, &text), TES_ERR_WORLD); /* a folder without results is no equal */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -212,8 +202,8 @@ static PetscErrorCode ForeignFilesAreComparedAndShown(void)
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
-  PetscCall(Path("foreign_a.h5", a, sizeof a));
-  PetscCall(Path("foreign_b.h5", b, sizeof b));
+  PetscCall(TesTestPath("foreign_a.h5", a, sizeof a));
+  PetscCall(TesTestPath("foreign_b.h5", b, sizeof b));
   for (int k = 0; k < 2 && rank == 0; k++) {
     hsize_t     two     = 2;
     const char *words[] = {"one", k ? "three" : "two"};
@@ -259,7 +249,7 @@ static PetscErrorCode InfoShowsOriginFiguresAndRanges(void)
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
-  PetscCall(Path("info.h5", path, sizeof path));
+  PetscCall(TesTestPath("info.h5", path, sizeof path));
   PetscCall(TesReportCreate(PETSC_COMM_WORLD, &r));
   PetscCall(TesReportReal(r, "relative_l2", 0.25, &(TesFigureNote){.certified = PETSC_TRUE}));
   PetscCall(TesReportArray(r, &item, 0));

@@ -82,39 +82,6 @@ static PetscErrorCode WriteSample(MPI_Comm comm, const char path[], const char p
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Path(const char name[], char path[], size_t size)
-{
-  char folder[PETSC_MAX_PATH_LEN];
-
-  PetscFunctionBegin;
-  PetscCall(TesTestFolder(folder, sizeof folder));
-  PetscCall(PetscSNPrintf(path, size, "%s/%s", folder, name));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static int WorldRank(void)
-{
-  int rank;
-
-  MPI_Comm_rank(PETSC_COMM_WORLD, &rank);
-  return rank;
-}
-
-static int WorldSize(void)
-{
-  int size;
-
-  MPI_Comm_size(PETSC_COMM_WORLD, &size);
-  return size;
-}
-
-static PetscErrorCode Barrier(void)
-{
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Barrier(PETSC_COMM_WORLD));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static char *Slurp(const char path[], long *bytes)
 {
   FILE *f = fopen(path, "rb");
@@ -202,7 +169,7 @@ static PetscErrorCode CheckSample(MPI_Comm comm, const char path[], PetscInt64 r
 static PetscErrorCode FirstRanks(int n, MPI_Comm *comm)
 {
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_split(PETSC_COMM_WORLD, WorldRank() < n ? 0 : MPI_UNDEFINED, 0, comm));
+  PetscCallMPI(MPI_Comm_split(PETSC_COMM_WORLD, TesTestRank() < n ? 0 : MPI_UNDEFINED, 0, comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -214,29 +181,29 @@ static PetscErrorCode BytesDoNotDependOnTheRankCountAndReadBackOnAnother(void)
   PetscInt64 rows      = 60000;
 
   PetscFunctionBegin;
-  for (int n = 1; n <= WorldSize(); n++) {
+  for (int n = 1; n <= TesTestSize(); n++) {
     MPI_Comm       comm;
     PetscErrorCode outcome;
     char           name[32];
     PetscBool      valid;
 
     PetscCall(PetscSNPrintf(name, sizeof name, "ranks_%d.h5", n));
-    PetscCall(Path(name, path, sizeof path));
+    PetscCall(TesTestPath(name, path, sizeof path));
     PetscCall(FirstRanks(n, &comm));
     if (comm != MPI_COMM_NULL) {
       PetscCall(WriteSample(comm, path, "test", rows, &outcome));
       PetscCall(outcome);
       PetscCallMPI(MPI_Comm_free(&comm));
     }
-    PetscCall(Barrier());
+    PetscCall(TesTestBarrier());
     PetscCall(Valid(path, &valid)); /* one serial pass over the file: another algorithm than the combined CRC of the writer */
     TES_CHECK(valid);
-    PetscCall(FirstRanks(WorldSize() + 1 - n, &comm));
+    PetscCall(FirstRanks(TesTestSize() + 1 - n, &comm));
     if (comm != MPI_COMM_NULL) {
       PetscCall(CheckSample(comm, path, rows));
       PetscCallMPI(MPI_Comm_free(&comm));
     }
-    if (WorldRank() == 0) {
+    if (TesTestRank() == 0) {
       long  bytes;
       char *text = Slurp(path, &bytes);
 
@@ -260,7 +227,7 @@ static PetscErrorCode MoreRanksThanRowsAndNoRowsAtAll(void)
   PetscErrorCode outcome;
 
   PetscFunctionBegin;
-  PetscCall(Path("few.h5", path, sizeof path));
+  PetscCall(TesTestPath("few.h5", path, sizeof path));
   for (PetscInt64 rows = 0; rows <= 2; rows++) {
     PetscCall(WriteSample(PETSC_COMM_WORLD, path, "test", rows, &outcome));
     PetscCall(outcome);
@@ -285,13 +252,13 @@ static PetscErrorCode EveryFlippedBitIsRefused(void)
   PetscBool      valid;
 
   PetscFunctionBegin;
-  PetscCall(Path("whole.h5", path, sizeof path));
-  PetscCall(Path("damaged.h5", damaged, sizeof damaged));
+  PetscCall(TesTestPath("whole.h5", path, sizeof path));
+  PetscCall(TesTestPath("damaged.h5", damaged, sizeof damaged));
   PetscCall(WriteSample(PETSC_COMM_WORLD, path, "test", ROWS, &outcome));
   PetscCall(outcome);
-  if (WorldRank() == 0) text = Slurp(path, &bytes);
+  if (TesTestRank() == 0) text = Slurp(path, &bytes);
   for (long i = 0; i < flips; i++) {
-    if (WorldRank() == 0) {
+    if (TesTestRank() == 0) {
       TesRandomBits r  = TesRandomRaw(1, TES_STREAM_TEST, (uint32_t)i, 0, 0);
       long          at = i < 60 ? (long)(r.v[0] % 4096) : (long)(r.v[0] % (uint32_t)bytes); /* 60 of them in user block and metadata */
 
@@ -315,23 +282,23 @@ static PetscErrorCode EveryTruncationIsRefusedAndNamed(void)
   PetscBool      valid;
 
   PetscFunctionBegin;
-  PetscCall(Path("whole.h5", path, sizeof path));
-  PetscCall(Path("damaged.h5", damaged, sizeof damaged));
+  PetscCall(TesTestPath("whole.h5", path, sizeof path));
+  PetscCall(TesTestPath("damaged.h5", damaged, sizeof damaged));
   PetscCall(WriteSample(PETSC_COMM_WORLD, path, "test", ROWS, &outcome));
   PetscCall(outcome);
-  if (WorldRank() == 0) {
+  if (TesTestRank() == 0) {
     text = Slurp(path, &bytes);
     text = realloc(text, (size_t)bytes + 1);
     text[bytes] = 0; /* the last case: one byte too many */
     memcpy(cut, (long[7]){0, 1, 511, 512, bytes / 2, bytes - 1, bytes + 1}, sizeof cut);
   }
   for (int i = 0; i < 7; i++) {
-    if (WorldRank() == 0) Spill(damaged, text, cut[i]);
+    if (TesTestRank() == 0) Spill(damaged, text, cut[i]);
     PetscCall(TesFileVerify(PETSC_COMM_WORLD, damaged, &valid, reason, sizeof reason));
     TES_CHECK(!valid);
     TES_CHECK_CONTAINS(reason, i == 0 ? "empty" : i == 6 ? "too long" : "truncated");
   }
-  if (WorldRank() == 0) Spill(damaged, "hello", 5);
+  if (TesTestRank() == 0) Spill(damaged, "hello", 5);
   PetscCall(TesFileVerify(PETSC_COMM_WORLD, damaged, &valid, reason, sizeof reason));
   TES_CHECK(!valid);
   PetscCall(TesFileVerify(PETSC_COMM_WORLD, "/no/such/file.h5", &valid, reason, sizeof reason));
@@ -351,7 +318,7 @@ static PetscErrorCode CheckHarmless(const char path[], PetscErrorCode outcome, c
   TES_CHECK_INT(outcome, TES_ERR_WORLD);
   if (outcome) TES_CHECK_CONTAINS(TesErrorMessage(), words);
   TesErrorForget();
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscCall(PetscSNPrintf(part, sizeof part, "%s.part", path));
   TES_CHECK(access(part, F_OK) == -1);
   PetscCall(TesFileVerify(PETSC_COMM_WORLD, path, &valid, reason, sizeof reason));
@@ -366,8 +333,8 @@ static PetscErrorCode FullDiskIsSaidOnAllRanksAndHarmsNothing(void)
   PetscErrorCode outcome;
 
   PetscFunctionBegin;
-  PetscCall(Path("small_disk", folder, sizeof folder));
-  if (WorldRank() == 0) {
+  PetscCall(TesTestPath("small_disk", folder, sizeof folder));
+  if (TesTestRank() == 0) {
     mkdir(folder, 0777);
     mounted = mount("tmpfs", folder, "tmpfs", 0, "size=2m") == 0;
     if (!mounted) printf("# no disk could be made small (%s): not tried\n", strerror(errno));
@@ -384,11 +351,11 @@ static PetscErrorCode FullDiskIsSaidOnAllRanksAndHarmsNothing(void)
   }
   PetscCall(WriteSample(PETSC_COMM_WORLD, path, "test", 1100, &outcome)); /* there is room again */
   TES_CHECK_INT(outcome, PETSC_SUCCESS);
-  PetscCall(Barrier());
-  if (WorldRank() == 0) {
+  PetscCall(TesTestBarrier());
+  if (TesTestRank() == 0) {
     TES_CHECK_INT(umount(folder), 0);
   }
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -400,7 +367,7 @@ static PetscErrorCode FileSizeLimitIsSaid(void)
   PetscErrorCode outcome;
 
   PetscFunctionBegin;
-  PetscCall(Path("limit.h5", path, sizeof path));
+  PetscCall(TesTestPath("limit.h5", path, sizeof path));
   PetscCall(WriteSample(PETSC_COMM_WORLD, path, "test", 100, &outcome));
   PetscCall(outcome);
   getrlimit(RLIMIT_FSIZE, &old);
@@ -422,14 +389,14 @@ static PetscErrorCode AnErrorOfOneRankIsTheErrorOfAll(void)
   PetscErrorCode           outcome;
 
   PetscFunctionBegin;
-  PetscCall(Path("fault.h5", path, sizeof path));
+  PetscCall(TesTestPath("fault.h5", path, sizeof path));
   PetscCall(WriteSample(PETSC_COMM_WORLD, path, "test", 100, &outcome));
   PetscCall(outcome);
   for (int i = 0; i < 4; i++) {
     PetscCall(WriteSample(PETSC_COMM_WORLD, path, point[i], 200, &outcome));
     PetscCall(CheckHarmless(path, outcome, "injected"));
   }
-  if (WorldSize() > 1) { /* the same with rank 1 at fault */
+  if (TesTestSize() > 1) { /* the same with rank 1 at fault */
     PetscCall(WriteSample(PETSC_COMM_WORLD, path, "fbw", 200, &outcome));
     PetscCall(CheckHarmless(path, outcome, "injected"));
     PetscCall(WriteSample(PETSC_COMM_WORLD, path, "fbr", 200, &outcome));
@@ -445,18 +412,18 @@ static PetscErrorCode AFolderThatIsGoneAndANameThatIsTakenAreSaid(void)
   PetscErrorCode outcome;
 
   PetscFunctionBegin;
-  PetscCall(Path("gone/a.h5", path, sizeof path));
+  PetscCall(TesTestPath("gone/a.h5", path, sizeof path));
   PetscCall(WriteSample(PETSC_COMM_WORLD, path, "test", 10, &outcome));
   TES_CHECK_INT(outcome, TES_ERR_WORLD);
   TES_CHECK_CONTAINS(TesErrorMessage(), "gone/a.h5");
   TES_CHECK_CONTAINS(TesErrorMessage(), "No such file");
   TesErrorForget();
-  PetscCall(Path("taken", path, sizeof path));
-  if (WorldRank() == 0) {
+  PetscCall(TesTestPath("taken", path, sizeof path));
+  if (TesTestRank() == 0) {
     PetscCall(PetscSNPrintf(part, sizeof part, "%s/inside", path));
     PetscCall(TesMakeFolder(part));
   }
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscCall(WriteSample(PETSC_COMM_WORLD, path, "test", 10, &outcome));
   TES_CHECK_INT(outcome, TES_ERR_WORLD);
   TES_CHECK_CONTAINS(TesErrorMessage(), "rename");
@@ -476,7 +443,7 @@ static PetscErrorCode AWrongDatasetIsNamedWithBothShapes(void)
   PetscErrorCode outcome;
 
   PetscFunctionBegin;
-  PetscCall(Path("shapes.h5", path, sizeof path));
+  PetscCall(TesTestPath("shapes.h5", path, sizeof path));
   PetscCall(WriteSample(PETSC_COMM_WORLD, path, "test", 3, &outcome));
   PetscCall(outcome);
   PetscCall(TesH5OpenRead(PETSC_COMM_WORLD, path, &file));
@@ -513,8 +480,8 @@ static PetscErrorCode ForeignFilesAreReadWithTheirTypesConverted(void)
   TesStateItem   item;
 
   PetscFunctionBegin;
-  PetscCall(Path("foreign.h5", path, sizeof path));
-  if (WorldRank() == 0) {
+  PetscCall(TesTestPath("foreign.h5", path, sizeof path));
+  if (TesTestRank() == 0) {
     hsize_t     dims[2] = {3, 2}, chunk[2] = {2, 1};
     const char *words   = "variable";
     hid_t       space, list, dataset, string;
@@ -538,7 +505,7 @@ static PetscErrorCode ForeignFilesAreReadWithTheirTypesConverted(void)
     H5Sclose(space);
     H5Fclose(file);
   }
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscCall(TesPartitionCreate(PETSC_COMM_WORLD, 3, 1, &part));
   PetscCall(TesH5OpenRead(PETSC_COMM_WORLD, path, &file));
   PetscCall(TesH5Shape(file, "x", &found, &type, &n_axes, shape));
@@ -560,8 +527,8 @@ static PetscErrorCode TextFilesAreReplacedAsAWhole(void)
   long bytes;
 
   PetscFunctionBegin;
-  PetscCall(Path("a/b/c", path, sizeof path));
-  if (WorldRank() == 0) {
+  PetscCall(TesTestPath("a/b/c", path, sizeof path));
+  if (TesTestRank() == 0) {
     PetscCall(TesMakeFolder(path));
     PetscCall(TesMakeFolder(path)); /* there already */
     strcat(path, "/status");
@@ -576,7 +543,7 @@ static PetscErrorCode TextFilesAreReplacedAsAWhole(void)
     TES_CHECK_FAILS(TesMakeFolder(path), TES_ERR_WORLD); /* a file is in the way */
     TES_CHECK_FAILS(TesWriteTextAtomic(path, "x"), TES_ERR_WORLD);
   }
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

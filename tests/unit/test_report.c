@@ -7,16 +7,6 @@
 #include <tessera/io.h>
 #include <tessera/test.h>
 
-static PetscErrorCode Path(const char name[], char path[], size_t size)
-{
-  char base[PETSC_MAX_PATH_LEN];
-
-  PetscFunctionBegin;
-  PetscCall(TesTestFolder(base, sizeof base));
-  PetscCall(PetscSNPrintf(path, size, "%s/%s", base, name));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode Fill(TesReport r, PetscBool failed)
 {
   PetscFunctionBegin;
@@ -46,7 +36,7 @@ static PetscErrorCode TheTableFromTheFileIsTheTableOfTheRun(void)
   PetscReal value = 0;
 
   PetscFunctionBegin;
-  PetscCall(Path("table.h5", path, sizeof path));
+  PetscCall(TesTestPath("table.h5", path, sizeof path));
   for (int round = 0; round < 2; round++) {
     TesProvenance origin = Origin();
 
@@ -103,7 +93,7 @@ static PetscErrorCode FiguresCarryTheirAttributes(void)
   TesStateItem  item = {.name = "spectrum/x/index", .type = TES_I64, .n_axes = 1, .shape = {3}, .data = spectrum, .unit = "1"};
 
   PetscFunctionBegin;
-  PetscCall(Path("attributes.h5", path, sizeof path));
+  PetscCall(TesTestPath("attributes.h5", path, sizeof path));
   PetscCall(TesReportCreate(PETSC_COMM_WORLD, &r));
   PetscCall(Fill(r, PETSC_FALSE));
   PetscCall(TesReportArray(r, &item, 0.125));
@@ -174,7 +164,7 @@ static PetscErrorCode FieldsComeWithCoordinatesAndXdmf(void)
   TesStateItem  item;
 
   PetscFunctionBegin;
-  PetscCall(Path("run", folder, sizeof folder));
+  PetscCall(TesTestPath("run", folder, sizeof folder));
   PetscCall(TesMakeFolder(folder));
   PetscCall(PetscSNPrintf(path, sizeof path, "%s/result.h5", folder));
   PetscCall(TesGridCreate(PETSC_COMM_WORLD, &spec, &grid));

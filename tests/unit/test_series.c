@@ -13,31 +13,6 @@ static TesProvenance Origin(void)
   return (TesProvenance){.kind = "toy", .deck = "problem: toy\n", .state_format = 1};
 }
 
-static PetscErrorCode Folder(const char name[], char path[], size_t size)
-{
-  char base[PETSC_MAX_PATH_LEN];
-
-  PetscFunctionBegin;
-  PetscCall(TesTestFolder(base, sizeof base));
-  PetscCall(PetscSNPrintf(path, size, "%s/%s", base, name));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static int WorldRank(void)
-{
-  int rank;
-
-  MPI_Comm_rank(PETSC_COMM_WORLD, &rank);
-  return rank;
-}
-
-static PetscErrorCode Barrier(void)
-{
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Barrier(PETSC_COMM_WORLD));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode Row(TesSeries s, PetscInt64 step)
 {
   PetscFunctionBegin;
@@ -45,7 +20,7 @@ static PetscErrorCode Row(TesSeries s, PetscInt64 step)
   PetscCall(TesSeriesTime(s, 0.25 * (PetscReal)step));
   PetscCall(TesSeriesReal(s, "energy", "J", sqrt((PetscReal)step)));
   PetscCall(TesSeriesRealStderr(s, "spin, z", NULL, -1.0 * (PetscReal)step, 0.5));
-  PetscCall(TesSeriesTiming(s, "rate", "1/s", (PetscReal)WorldRank() + 7)); /* clocks differ between ranks: rank 0's counts */
+  PetscCall(TesSeriesTiming(s, "rate", "1/s", (PetscReal)TesTestRank() + 7)); /* clocks differ between ranks: rank 0's counts */
   if (step >= 100) PetscCall(TesSeriesReal(s, "late", NULL, 3));
   PetscCall(TesSeriesEndRow(s, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -83,7 +58,7 @@ static PetscErrorCode FilesHoldWhatWasSaid(void)
   PetscInt64    timing = 0;
 
   PetscFunctionBegin;
-  PetscCall(Folder("files", folder, sizeof folder));
+  PetscCall(TesTestPath("files", folder, sizeof folder));
   PetscCall(TesSeriesCreate(PETSC_COMM_WORLD, folder, PETSC_TRUE, &s));
   PetscCall(TesSeriesWrite(s, &origin)); /* no rows yet is no error */
   for (PetscInt64 step = 0; step < 130; step++) PetscCall(Row(s, step));
@@ -110,7 +85,7 @@ static PetscErrorCode FilesHoldWhatWasSaid(void)
   TES_CHECK_TEXT(unit, "J");
   PetscCall(PetscFree(unit));
   PetscCall(TesH5Close(&file));
-  if (WorldRank() == 0) {
+  if (TesTestRank() == 0) {
     FILE *csv;
 
     PetscCall(PetscSNPrintf(path, sizeof path, "%s/series.csv", folder));
@@ -135,13 +110,13 @@ static PetscErrorCode ARestartGivesTheFileOfARunThatNeverStopped(void)
   PetscBool      found, different;
 
   PetscFunctionBegin;
-  PetscCall(Folder("whole", whole, sizeof whole));
+  PetscCall(TesTestPath("whole", whole, sizeof whole));
   PetscCall(TesSeriesCreate(PETSC_COMM_WORLD, whole, PETSC_FALSE, &s));
   for (PetscInt64 step = 0; step < 20; step++) PetscCall(Row(s, step));
   PetscCall(TesSeriesWrite(s, &origin));
   PetscCall(TesSeriesDestroy(&s));
 
-  PetscCall(Folder("parts", parts, sizeof parts));
+  PetscCall(TesTestPath("parts", parts, sizeof parts));
   PetscCall(PetscSNPrintf(path, sizeof path, "%s/checkpoint", parts));
   PetscCall(TesCheckpointsCreate(PETSC_COMM_WORLD, path, 2, &c));
   PetscCall(TesSeriesCreate(PETSC_COMM_WORLD, parts, PETSC_FALSE, &s));
@@ -266,7 +241,7 @@ static PetscErrorCode SnapshotsAreWrittenCutBackAndPointedAt(void)
     char     name[32];
 
     PetscCall(PetscSNPrintf(name, sizeof name, "snapshots_%d", (int)dim));
-    PetscCall(Folder(name, folder, sizeof folder));
+    PetscCall(TesTestPath(name, folder, sizeof folder));
     PetscCall(MakeField(dim, 6, "u", 1, &u));
     PetscCall(MakeField(dim, 6, "velocity", 2, &v));
     PetscCall(MakeField(dim, 9, "fine<", 1, &w)); /* another grid, and a name that XML must escape */
@@ -287,8 +262,8 @@ static PetscErrorCode SnapshotsAreWrittenCutBackAndPointedAt(void)
     PetscCall(TesCheckpointsCreate(PETSC_COMM_WORLD, path, 2, &c));
     PetscCall(TesCheckpointsSave(c, 30, Describe, s, &origin, NULL, NULL));
     PetscCall(PetscSNPrintf(path, sizeof path, "%s/fields.xmf", folder));
-    PetscCall(Barrier());
-    if (WorldRank() == 0) {
+    PetscCall(TesTestBarrier());
+    if (TesTestRank() == 0) {
       hid_t        file;
       PetscReal    value[9 * 5 * 4];
       TesStateItem item = {.type = TES_F64, .n_axes = dim, .shape = {dim == 1 ? 6 : dim == 2 ? 5 : 4, dim == 2 ? 6 : 5, 6}, .data = value};
@@ -307,15 +282,15 @@ static PetscErrorCode SnapshotsAreWrittenCutBackAndPointedAt(void)
       TES_CHECK_NEAR(value[5], 20, 0);
       PetscCall(TesH5Close(&file));
     }
-    PetscCall(Barrier());
+    PetscCall(TesTestBarrier());
     /* go on from the checkpoint, back at step 10: the later snapshots go, and their list is the checkpoint's */
     PetscCall(TesSeriesCreate(PETSC_COMM_WORLD, folder, PETSC_FALSE, &again));
     PetscCall(TesCheckpointsOpen(c, &found, NULL));
     PetscCall(TesCheckpointsRestore(c, Describe, again));
     PetscCall(TesSeriesCutAfter(again, 20));
     PetscCall(TesSeriesWrite(again, &origin));
-    PetscCall(Barrier());
-    if (WorldRank() == 0) {
+    PetscCall(TesTestBarrier());
+    if (TesTestRank() == 0) {
       PetscCall(PetscSNPrintf(path, sizeof path, "%s/fields/000030.h5", folder));
       TES_CHECK(access(path, F_OK) == -1);
       PetscCall(PetscSNPrintf(path, sizeof path, "%s/fields.xmf", folder));
@@ -351,11 +326,11 @@ static PetscErrorCode SkippedRowsLeaveNoTrace(void)
     PetscCall(TesSeriesEndRow(s, NULL));
   }
   PetscCall(TesSeriesWrite(s, &origin));
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscCall(ReadColumn(folder, "/observables/x", 2, x));
   TES_CHECK_NEAR(x[0], 2, 0);
   TES_CHECK_NEAR(x[1], 4, 0);
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscCall(TesSeriesDestroy(&s));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -377,8 +352,8 @@ static PetscErrorCode ASeriesBegunAfreshHoldsTheLaterRowsOnly(void)
     if (step == 2) PetscCall(TesSeriesWrite(s, &origin)); /* without any row */
   }
   PetscCall(TesSeriesWrite(s, &origin));
-  PetscCall(Barrier());
-  if (WorldRank() == 0) {
+  PetscCall(TesTestBarrier());
+  if (TesTestRank() == 0) {
     hid_t        file;
     PetscBool    found;
     TesType      type;
@@ -397,7 +372,7 @@ static PetscErrorCode ASeriesBegunAfreshHoldsTheLaterRowsOnly(void)
     TES_CHECK_NEAR(x[1], 8, 0);
     PetscCall(TesH5Close(&file));
   }
-  PetscCall(Barrier());
+  PetscCall(TesTestBarrier());
   PetscCall(TesSeriesDestroy(&s));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -144,9 +144,9 @@ static PetscErrorCode CheckForm(TesProblem problem, GpPde *gp, PetscBool *good)
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "equation.first", "of first order along a dimension before the last: put the first-order dimension last"));
   }
-  if (gp->source.noise_sd > 0 && (marching || gp->eq->nonlinear || gp->equation.variable_coefficient || gp->singular)) {
+  if (gp->source.noise_sd > 0 && gp->singular) {
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "source.noise_sd", "for linear equations without time and with constant coefficients, whose solution is unique"));
+    PetscCall(TesDeckComplain(problem, "source.noise_sd", "not where the sides leave a constant free: the noise in the mean of f has no place to go"));
   }
   if (gp->equation.variable_coefficient && marching) {
     *good = PETSC_FALSE;

@@ -447,3 +447,22 @@ PetscErrorCode GpMean(GpPde *gp, const GpPointSet *set, const PetscReal *v, Pets
   PetscCall(Mean(gp, set, v, PETSC_FALSE, mean));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
+
+PetscErrorCode GpGatherLine(GpPde *gp, const GpPointSet *set, const PetscReal *mine, PetscReal *line)
+{
+  PetscMPIInt size, *counts, *firsts;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(gp->comm, &size));
+  PetscCall(PetscMalloc2(size, &counts, size, &firsts));
+  for (PetscMPIInt r = 0; r < size; r++) {
+    PetscInt64 first, n_local;
+
+    TesPartitionRange(&set->part, r, &first, &n_local);
+    counts[r] = (PetscMPIInt)n_local;
+    firsts[r] = (PetscMPIInt)first;
+  }
+  PetscCallMPI(MPI_Allgatherv(mine, (PetscMPIInt)set->n_local, MPIU_REAL, line, counts, firsts, MPIU_REAL, gp->comm));
+  PetscCall(PetscFree2(counts, firsts));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

@@ -72,25 +72,6 @@ static PetscErrorCode FourierCheck(TesProblem problem, GpPde *gp)
 
 /* ---- work that follows from the deck ---- */
 
-static PetscErrorCode Gather(GpPde *gp, const GpPointSet *set, const PetscReal *mine, PetscReal *line)
-{
-  PetscMPIInt size, *counts, *firsts;
-
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_size(gp->comm, &size));
-  PetscCall(PetscMalloc2(size, &counts, size, &firsts));
-  for (PetscMPIInt r = 0; r < size; r++) {
-    PetscInt64 first, n_local;
-
-    TesPartitionRange(&set->part, r, &first, &n_local);
-    counts[r] = (PetscMPIInt)n_local;
-    firsts[r] = (PetscMPIInt)first;
-  }
-  PetscCallMPI(MPI_Allgatherv(mine, (PetscMPIInt)set->n_local, MPIU_REAL, line, counts, firsts, MPIU_REAL, gp->comm));
-  PetscCall(PetscFree2(counts, firsts));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode Fraction(const GpPde *gp, const PetscReal *f, PetscReal *fraction)
 {
   PetscReal *a, max = 0, size = 0;
@@ -139,7 +120,7 @@ static PetscErrorCode FourierSetUp(GpPde *gp)
   PetscCall(PetscNew(&w));
   gp->fourier = w;
   PetscCall(PetscMalloc1((size_t)gp->n[0], &w->line));
-  PetscCall(Gather(gp, &gp->grid, gp->f, w->line));
+  PetscCall(GpGatherLine(gp, &gp->grid, gp->f, w->line));
   PetscCall(Fraction(gp, w->line, &w->fraction));
   PetscCall(GpExtensionCreate(gp->comm, TesProblemSeed(gp->problem), gp->n[0], w->fraction, &w->extension));
   w->parts = (PetscInt64)PetscMax(1, PetscCeilReal(SketchFlops((PetscReal)gp->n[0], (PetscReal)w->extension.columns) / FLOPS_PER_STEP));
@@ -275,7 +256,7 @@ static PetscErrorCode Estimate(GpPde *gp, GpFourier *w)
   for (PetscInt64 j = 0; j < n; j++) r[every * j] = (line[j] - w->line[j]) / w->p;
   if (gp->f_middle) {
     PetscCall(GpExtensionValues(&w->extension, w->c, 0.5, line));
-    PetscCall(Gather(gp, &gp->middle, gp->f_middle, f));
+    PetscCall(GpGatherLine(gp, &gp->middle, gp->f_middle, f));
     for (PetscInt64 j = 0; j < n - 1; j++) r[2 * j + 1] = (line[j] - f[j]) / w->p;
   }
   PetscCall(DifferenceRms(all, gp->length[0] / (PetscReal)(all - 1), k2, r, &w->estimate));

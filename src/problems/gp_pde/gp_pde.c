@@ -41,7 +41,7 @@ static const TesKey keys[] = {
   TES_EXPR(GpPde, source.expression, .variables = "x y z t", .when = "source.from=expression", .help = "f in the coordinates"),
   TES_FILE(GpPde, source.file, .when = "source.from=hdf5", .help = "HDF5 file with f on the nodes"),
   TES_STRING(GpPde, source.dataset, .fallback = "/f", .when = "source.from=hdf5", .help = "dataset of shape [n_z][n_y][n_x]"),
-  TES_REAL(GpPde, source.noise_sd, .fallback = "0", .range = TES_AT_LEAST(0), .help = "standard deviation of white noise in f, in the unit of f; > 0: regularised (MAP) solve, linear equations without time"),
+  TES_REAL(GpPde, source.noise_sd, .fallback = "0", .range = TES_AT_LEAST(0), .help = "standard deviation of white noise in f, in the unit of f; > 0: regularised (MAP) solve"),
   TES_SECTION("boundary", .help = "what is prescribed on the sides"),
   TES_ENUMS(GpPde, boundary.kind, .fallback = "[auto]", .min_items = 1, .max_items = 6, .choices = gp_boundary_names,
             .help = "one word, one per dimension, or one per side (x lower, x upper, ...). auto: dirichlet, for evolution equations initial_inflow (initial values, values where a flow enters, dirichlet "

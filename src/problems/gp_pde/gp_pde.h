@@ -140,6 +140,7 @@ PetscErrorCode GpMean(GpPde *gp, const GpPointSet *set, const PetscReal *v, Pets
 PetscErrorCode GpMeanSquare(GpPde *gp, const GpPointSet *set, const PetscReal *v, PetscReal *mean);
 PetscErrorCode GpTruthDerivatives(GpPde *gp);
 PetscErrorCode GpCoefficientAt(GpPde *gp, const GpPoints *points, PetscInt64 n, GpFields *a); /* variable coefficient and its gradient */
+PetscErrorCode GpGatherLine(GpPde *gp, const GpPointSet *set, const PetscReal *mine, PetscReal *line); /* 1-D: the values of all ranks, on every rank */
 PetscInt64     GpPointCount(PetscInt dim, const GpPoints *points);
 
 /* ---- data_file.c ---- */
@@ -338,9 +339,11 @@ typedef struct { /* an attempt that may still become the candidate of its pass *
 } GpKept;
 
 PetscErrorCode GpRefineBest(GpPde *gp); /* make u_best's bases if they are not there */
+/* refine_state.c */
 PetscErrorCode GpRefineAttemptAdd(GpPde *gp, const GpAttempt *row);
 PetscErrorCode GpNewtonRowAdd(GpPde *gp, const GpNewtonRow *row);
 GpAttempt     *GpRefineAttempts(GpPde *gp, PetscInt *n);
+PetscErrorCode GpRefineState(GpPde *gp, TesState state);
 
 /* ---- check.c, report.c ---- */
 PetscErrorCode GpCheck(TesProblem problem);

@@ -113,22 +113,13 @@ static PetscErrorCode AddSource(GpPde *gp, PetscInt d, const PetscReal *f, Vecto
 /* 1-D: the source is a line itself; every rank holds it, as it holds the (larger) dense factors of this dimension. */
 static PetscErrorCode AddLine(GpPde *gp, const PetscReal *f, Vectors *set)
 {
-  PetscMPIInt size, *counts, *firsts;
-  PetscReal  *line;
+  PetscReal *line;
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_size(gp->comm, &size));
-  PetscCall(PetscMalloc3(size, &counts, size, &firsts, set->n, &line));
-  for (PetscMPIInt p = 0; p < size; p++) {
-    PetscInt64 first, n_local;
-
-    TesPartitionRange(&gp->grid.part, p, &first, &n_local);
-    counts[p] = (PetscMPIInt)n_local;
-    firsts[p] = (PetscMPIInt)first;
-  }
-  PetscCallMPI(MPI_Allgatherv(f, (PetscMPIInt)gp->grid.n_local, MPIU_REAL, line, counts, firsts, MPIU_REAL, gp->comm));
+  PetscCall(PetscMalloc1((size_t)set->n, &line));
+  PetscCall(GpGatherLine(gp, &gp->grid, f, line));
   PetscCall(VectorsAdd(set, line, 1, 1));
-  PetscCall(PetscFree3(counts, firsts, line));
+  PetscCall(PetscFree(line));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -14,24 +14,6 @@
 #define FLOPS_PER_STEP 3e10 /* a second or two on one core */
 #define MOST_EPOCHS    500
 
-typedef struct _GpTraining GpTraining;
-
-struct _GpTraining {
-  GpObjective objective;
-  GpKernel    kernel[2][GP_DIM]; /* of the two GPs; parameters point into p */
-  PetscInt64  epoch, began;      /* of this GP */
-  PetscInt    second;            /* 1: the second GP is being trained */
-  PetscReal  *u[2], *p[2];       /* per GP; p = log tau, log v, then per dimension the three blocks */
-  PetscInt64  n_p[2];
-  PetscReal  *m_u, *v_u, *m_p, *v_p, *du, *dp;
-  PetscReal  *line;              /* 1-D: f on every rank */
-  PetscReal  *base, *base_linear;
-  PetscReal  *weights[2];        /* K^-1 u */
-  GpObjectiveTerms terms;
-  PetscReal        error, size_f;
-  PetscBool        ready;        /* terms, weights and base belong to the state */
-};
-
 #define STAGE_COMPONENTS(gp, stage) ((stage) ? 1 : (gp)->kernel.components)
 
 static void Point(const GpPde *gp, GpTraining *t, PetscInt stage)
@@ -63,25 +45,6 @@ static void Initial(const GpPde *gp, GpTraining *t, PetscInt stage)
   }
 }
 
-static PetscErrorCode GatherLine(GpPde *gp, PetscReal *line)
-{
-  PetscMPIInt size, *counts, *firsts;
-
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_size(gp->comm, &size));
-  PetscCall(PetscMalloc2(size, &counts, size, &firsts));
-  for (PetscMPIInt r = 0; r < size; r++) {
-    PetscInt64 first, n_local;
-
-    TesPartitionRange(&gp->grid.part, r, &first, &n_local);
-    counts[r] = (PetscMPIInt)n_local;
-    firsts[r] = (PetscMPIInt)first;
-  }
-  PetscCallMPI(MPI_Allgatherv(gp->f, (PetscMPIInt)gp->grid.n_local, MPIU_REAL, line, counts, firsts, MPIU_REAL, gp->comm));
-  PetscCall(PetscFree2(counts, firsts));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode TrainingSetUp(GpPde *gp)
 {
   GpTraining  *t;
@@ -106,7 +69,7 @@ static PetscErrorCode TrainingSetUp(GpPde *gp)
   objective->f = gp->f;
   if (gp->dim == 1) {
     PetscCall(PetscMalloc1((size_t)gp->n[0], &t->line));
-    PetscCall(GatherLine(gp, t->line));
+    PetscCall(GpGatherLine(gp, &gp->grid, gp->f, t->line));
     objective->f = t->line;
   }
   n = (size_t)objective->slab.n_local;
@@ -144,7 +107,7 @@ static PetscErrorCode Evaluate(GpTraining *t, PetscBool gradient, PetscReal *lin
 }
 
 /* What follows from the state: the frozen GP's part of u and of L u, then the objective and the weights of the present one. */
-static PetscErrorCode EnsureReady(GpTraining *t)
+PetscErrorCode GpTrainingReady(GpTraining *t)
 {
   PetscFunctionBegin;
   if (t->ready) PetscFunctionReturn(PETSC_SUCCESS);
@@ -181,7 +144,7 @@ static PetscErrorCode BeginSecond(GpPde *gp)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscReal FlopsPerEpoch(const GpPde *gp)
+PetscReal GpTrainingFlops(const GpPde *gp)
 {
   PetscReal flops = 0, points = 1;
 
@@ -190,64 +153,10 @@ static PetscReal FlopsPerEpoch(const GpPde *gp)
   return flops;
 }
 
-static PetscInt64 Batch(const GpPde *gp)
+PetscInt64 GpTrainingBatch(const GpPde *gp)
 {
   if (gp->reference.epochs_per_step.word < 0) return gp->reference.epochs_per_step.value;
-  return (PetscInt64)PetscMax(1, PetscMin(FLOPS_PER_STEP / FlopsPerEpoch(gp), MOST_EPOCHS));
-}
-
-/* ---- prediction ---- */
-
-/* [n_x][n] k(x - nodes) along dimension d */
-static void Cross(const GpPde *gp, const GpKernel *kernel, PetscInt d, PetscInt64 n_x, const PetscReal *x, PetscReal *k)
-{
-  for (PetscInt64 i = 0; i < n_x; i++)
-    for (PetscInt64 j = 0; j < gp->n[d]; j++) GpKernelValues(kernel, 0, x[i] - gp->grid.x[d][j], &k[i * gp->n[d] + j]);
-}
-
-/* u(x) = weights x_d k_d(x, nodes), summed over the GPs */
-static PetscErrorCode TrainingValues(GpPde *gp, const GpPointSet *set, PetscReal *u)
-{
-  GpTraining *t = gp->training;
-
-  PetscFunctionBegin;
-  PetscCall(EnsureReady(t));
-  PetscCall(PetscArrayzero(u, (size_t)set->n_local));
-  for (PetscInt stage = 0; stage <= t->second; stage++) {
-    const PetscReal *in = t->weights[stage];
-    PetscReal       *k, *out = NULL;
-
-    if (gp->dim == 1) { /* this rank's points only */
-      PetscCall(PetscMalloc2((size_t)(set->n_local * gp->n[0]), &k, (size_t)set->n_local, &out));
-      Cross(gp, &t->kernel[stage][0], 0, set->n_local, set->x[0] + set->part.first, k);
-      PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, (PetscInt)set->n_local, 1, (PetscInt)gp->n[0], 1, k, in, 0, out));
-      for (PetscInt64 i = 0; i < set->n_local; i++) u[i] += out[i];
-      PetscCall(PetscFree2(k, out));
-      continue;
-    }
-    {
-      GpSlab     from = t->objective.slab, to;
-      PetscInt64 n[GP_DIM];
-      PetscReal *made = NULL;
-
-      for (PetscInt d = 0; d < gp->dim; d++) n[d] = from.n[d];
-      for (PetscInt d = 0; d < gp->dim; d++) {
-        n[d] = set->n[d];
-        PetscCall(GpSlabCreate(gp->comm, gp->dim, n, &to));
-        PetscCall(PetscMalloc1((size_t)(set->n[d] * gp->n[d]), &k));
-        PetscCall(PetscMalloc1((size_t)to.n_local, &out));
-        Cross(gp, &t->kernel[stage][d], d, set->n[d], set->x[d], k);
-        PetscCall(GpSlabApply(&from, &to, d, k, in, out));
-        PetscCall(PetscFree(k));
-        PetscCall(PetscFree(made));
-        in = made = out;
-        from = to;
-      }
-      for (PetscInt64 i = 0; i < set->n_local; i++) u[i] += made[i];
-      PetscCall(PetscFree(made));
-    }
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
+  return (PetscInt64)PetscMax(1, PetscMin(FLOPS_PER_STEP / GpTrainingFlops(gp), MOST_EPOCHS));
 }
 
 /* Relative error at the nodes, for the history: it costs next to nothing. The report takes the error on the test points. */
@@ -279,20 +188,20 @@ static PetscErrorCode NodeError(GpPde *gp)
 static PetscErrorCode TrainingStep(TesProblem problem, GpPde *gp, TesProgress *progress)
 {
   GpTraining      *t      = gp->training;
-  const PetscInt64 freeze = (PetscInt64)(gp->reference.freeze_after * (PetscReal)gp->reference.epochs), batch = Batch(gp);
+  const PetscInt64 freeze = (PetscInt64)(gp->reference.freeze_after * (PetscReal)gp->reference.epochs), batch = GpTrainingBatch(gp);
   const PetscInt64 end    = PetscMin((t->epoch / batch + 1) * batch, gp->reference.epochs);
   const PetscReal  work   = (PetscReal)(end - t->epoch);
 
   PetscFunctionBegin;
   PetscCall(TesPhaseBegin(TesProblemTimers(problem), "training"));
-  PetscCall(EnsureReady(t));
+  PetscCall(GpTrainingReady(t));
   while (t->epoch < end) {
     const PetscReal rate = gp->reference.learning_rate;
     PetscReal       jitter;
 
     if (!t->second && t->epoch >= freeze && freeze < gp->reference.epochs) {
       PetscCall(BeginSecond(gp));
-      PetscCall(EnsureReady(t));
+      PetscCall(GpTrainingReady(t));
     }
     PetscCall(Evaluate(t, PETSC_TRUE, NULL));
     jitter = t->terms.jitter;
@@ -303,7 +212,7 @@ static PetscErrorCode TrainingStep(TesProblem problem, GpPde *gp, TesProgress *p
       PetscCall(TesProblemSay(problem, "epoch %" PetscInt64_FMT ": a covariance was not positive definite, jitter %.0e in place of %.0e", t->epoch, (double)jitter, (double)gp->reference.jitter));
   }
   t->ready = PETSC_FALSE;
-  PetscCall(EnsureReady(t));
+  PetscCall(GpTrainingReady(t));
   PetscCall(NodeError(gp));
   PetscCall(TesPhaseEnd(TesProblemTimers(problem), "training"));
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "epoch %" PetscInt64_FMT "/%" PetscInt64_FMT, t->epoch, gp->reference.epochs));
@@ -317,12 +226,12 @@ static PetscErrorCode TrainingStep(TesProblem problem, GpPde *gp, TesProgress *p
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscReal RelativeResidual(const GpTraining *t)
+PetscReal GpTrainingResidual(const GpTraining *t)
 {
   return PetscSqrtReal(t->size_f > 0 ? t->terms.residual / t->size_f : t->terms.residual);
 }
 
-static PetscReal BoundaryRms(const GpTraining *t)
+PetscReal GpTrainingBoundary(const GpTraining *t)
 {
   return PetscSqrtReal(t->terms.boundary / (PetscReal)GpObjectiveBoundaryPoints(&t->objective));
 }
@@ -333,12 +242,12 @@ static PetscErrorCode TrainingObserve(GpPde *gp, TesSeries series)
   const PetscReal *p = t->p[t->second];
 
   PetscFunctionBegin;
-  PetscCall(EnsureReady(t));
+  PetscCall(GpTrainingReady(t));
   PetscCall(TesSeriesReal(series, "epoch", "1", (PetscReal)t->epoch));
   PetscCall(TesSeriesReal(series, "objective", "1", t->terms.value));
   if (gp->truth) PetscCall(TesSeriesReal(series, "training_error", "1", t->error));
-  PetscCall(TesSeriesReal(series, "training_residual", "1", RelativeResidual(t)));
-  PetscCall(TesSeriesReal(series, "training_boundary", "1", BoundaryRms(t)));
+  PetscCall(TesSeriesReal(series, "training_residual", "1", GpTrainingResidual(t)));
+  PetscCall(TesSeriesReal(series, "training_boundary", "1", GpTrainingBoundary(t)));
   PetscCall(TesSeriesReal(series, "log_tau", "1", p[0]));
   PetscCall(TesSeriesReal(series, "log_v", "1", p[1]));
   PetscCall(TesSeriesReal(series, "jitter", "1", t->terms.jitter));
@@ -377,97 +286,6 @@ static PetscErrorCode TrainingState(GpPde *gp, TesState state)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ReportKernel(GpPde *gp, TesReport report, PetscInt d)
-{
-  const GpKernel *kernel = &gp->training->kernel[0][d];
-  const PetscInt  q      = kernel->components;
-  PetscReal      *weight;
-  char            name[64];
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1(q, &weight));
-  for (PetscInt i = 0; i < q; i++) weight[i] = PetscExpReal(kernel->parameter[i]);
-  PetscCall(PetscSNPrintf(name, sizeof(name), "kernel/%c/mu", "xyz"[d]));
-  if (kernel->family->cosine) PetscCall(GpReportColumn(gp, report, name, q, kernel->parameter + 2 * q, 1, "cycles/length", "frequency mu = omega / 2 pi of each component", 0));
-  PetscCall(PetscSNPrintf(name, sizeof(name), "kernel/%c/weight", "xyz"[d]));
-  PetscCall(GpReportColumn(gp, report, name, q, weight, 1, "1", "weight of each component", 1));
-  PetscCall(PetscSNPrintf(name, sizeof(name), "kernel/%c/log_scale", "xyz"[d]));
-  PetscCall(GpReportColumn(gp, report, name, q, kernel->parameter + q, 1, "1", kernel->family->matern ? "log of 1/rho" : "log of the inverse squared length a", 0));
-  PetscCall(PetscFree(weight));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode TrainingFinish(TesProblem problem, GpPde *gp, TesReport report)
-{
-  GpTraining *t = gp->training;
-
-  PetscFunctionBegin;
-  (void)problem;
-  PetscCall(EnsureReady(t));
-  PetscCall(GpReportFields(gp, report, TrainingValues));
-  PetscCall(TesReportReal(report, "residual", RelativeResidual(t), &(TesFigureNote){.unit = "1", .help = "rms of the equation's residual at the nodes / rms(f)", .scale = 1}));
-  PetscCall(TesReportReal(report, "boundary_error", BoundaryRms(t), &(TesFigureNote){.unit = "1", .help = "rms error of the boundary values", .scale = PetscMax(gp->face_max, 1)}));
-  PetscCall(TesReportReal(report, "objective", t->terms.value, &(TesFigureNote){.unit = "1", .help = "J of the published method"}));
-  PetscCall(TesReportInt(report, "epochs", t->epoch, &(TesFigureNote){.help = "steps of Adam"}));
-  PetscCall(TesReportReal(report, "jitter", t->terms.jitter, &(TesFigureNote){.unit = "1", .help = "on the diagonal of the covariances"}));
-  for (PetscInt d = 0; d < gp->dim; d++) PetscCall(ReportKernel(gp, report, d));
-  PetscCall(TesReportSay(report, "the published training, for comparison: the error is that of the final iterate, nothing is certified; solver.kind: auto solves the same problem directly"));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode TrainingCheck(TesProblem problem, GpPde *gp)
-{
-  const GpKernelFamily *family = gp->kernel.family ? GpKernelFind(gp_family_names[gp->kernel.family]) : GpKernelFind("student_t_mixture");
-
-  PetscFunctionBegin;
-  if (gp->equation.variable_coefficient) PetscCall(TesDeckComplain(problem, "equation.variable_coefficient", "not for solver.kind: reference, which takes constant coefficients"));
-  if (gp->eq->gradient) PetscCall(TesDeckComplain(problem, "solver.kind", "not for %s: the published training takes reactions n(u) without derivatives", gp->eq->name));
-  for (PetscInt d = 0, said = 0; d < gp->dim && !said; d++) {
-    for (PetscInt k = 0; k < gp->n_trace[d]; k++) said |= gp->trace[d][k].slope != 0 && d != gp->time;
-    said |= gp->periodic[d];
-    if (said) PetscCall(TesDeckComplain(problem, "boundary.kind", "not for solver.kind: reference, which takes values of u on the sides"));
-  }
-  if (!family) PetscCall(TesDeckComplain(problem, "kernel.family", "not a covariance that can be trained: student_t_mixture, gaussian_mixture, matern or se for solver.kind: reference"));
-  else if (family->matern && gp->kernel.nu != 2.5 && gp->kernel.nu != 3.5 && gp->kernel.nu != 4.5)
-    PetscCall(TesDeckComplain(problem, "kernel.nu", "%s: 2.5, 3.5 or 4.5 are there", gp->kernel.nu < 2.5 ? "too rough for an equation with second derivatives, which needs 2 nu > 4" : "not a smoothness that is in closed form"));
-  for (PetscInt d = 0; d < gp->dim; d++) {
-    const PetscReal nyquist = (PetscReal)(gp->n[d] - 1) / (2 * gp->length[d]);
-
-    if (gp->nodes[d] != TES_NODES_UNIFORM) PetscCall(TesDeckComplain(problem, "domain.nodes", "not for solver.kind: reference, which stands on uniform nodes"));
-    if (family && family->cosine && gp->kernel.freq_scale > nyquist) {
-      PetscCall(TesDeckComplain(problem, "kernel.freq_scale", "above the highest frequency that %lld points along %c can tell apart, %.6g cycles per length (omega = %.6g): frequencies are in cycles, 2 pi mu = omega",
-                                (long long)gp->n[d], "xyz"[d], (double)nyquist, (double)(2 * PETSC_PI * nyquist)));
-      break;
-    }
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode TrainingEstimate(TesProblem problem, GpPde *gp, TesEstimate *estimate)
-{
-  PetscReal    dense = 0, points = 1, rows = 1;
-  TesPartition part;
-
-  PetscFunctionBegin;
-  (void)problem;
-  for (PetscInt d = 0; d < gp->dim; d++) {
-    points *= (PetscReal)gp->n[d];
-    dense += 3 * (PetscReal)gp->n[d] * (PetscReal)gp->n[d];
-  }
-  for (PetscInt d = 0; d < gp->dim; d++) dense = PetscMax(dense, 6 * (PetscReal)gp->n[d] * (PetscReal)gp->n[d]);
-  PetscCall(TesPartitionCreateFor(0, estimate->ranks, gp->n[gp->dim - 1], gp->dim == 1 ? gp->n[0] : GpUnit(gp->dim, gp->n[gp->dim - 1]), &part));
-  rows                     = points / (PetscReal)gp->n[gp->dim - 1] * (PetscReal)part.n_local;
-  estimate->usable_ranks   = (int)PetscMin((PetscReal)estimate->ranks, (PetscReal)part.n_units);
-  estimate->bytes_per_rank = 8 * (22 * rows + dense);
-  estimate->bytes_sent     = estimate->ranks > 1 && gp->dim > 1 ? 8 * (PetscReal)Batch(gp) * (14 * rows + 2 * dense / 3) : 0;
-  estimate->bytes_output   = 8 * (2 * PetscPowRealInt((PetscReal)GpTestPoints(gp), (int)gp->dim) + 3 * points);
-  estimate->steps          = PetscCeilReal((PetscReal)gp->reference.epochs / (PetscReal)Batch(gp));
-  estimate->work           = points * (PetscReal)Batch(gp);
-  PetscCall(PetscSNPrintf(estimate->note, sizeof(estimate->note), "published training: %lld epochs in batches of %lld, %.2g flops each%s", (long long)gp->reference.epochs, (long long)Batch(gp),
-                          (double)FlopsPerEpoch(gp), gp->dim == 1 && estimate->ranks > 1 ? "; in 1-D every rank does the same work" : ""));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode TrainingDestroy(GpPde *gp)
 {
   GpTraining *t = gp->training;
@@ -497,13 +315,13 @@ void GpTrainingOperator(const GpPde *gp, GpObjective *objective)
 const GpRoute gp_route_reference = {
   .name     = "reference",
   .help     = "the published training by Adam",
-  .check    = TrainingCheck,
-  .estimate = TrainingEstimate,
+  .check    = GpTrainingCheck,
+  .estimate = GpTrainingEstimate,
   .setup    = TrainingSetUp,
   .start    = TrainingStart,
   .step     = TrainingStep,
   .observe  = TrainingObserve,
   .state    = TrainingState,
-  .finish   = TrainingFinish,
+  .finish   = GpTrainingFinish,
   .destroy  = TrainingDestroy,
 };

@@ -43,4 +43,33 @@ PetscInt64     GpObjectiveBoundaryPoints(const GpObjective *objective);
 void           GpAdam(PetscInt64 n, PetscInt64 t, PetscReal rate, const PetscReal *gradient, PetscReal *x, PetscReal *m, PetscReal *v); /* step t = 1, 2, ... */
 
 /* ---- reference.c ---- */
+typedef struct _GpTraining GpTraining;
+
+struct _GpTraining {
+  GpObjective objective;
+  GpKernel    kernel[2][GP_DIM]; /* of the two GPs; parameters point into p */
+  PetscInt64  epoch, began;      /* of this GP */
+  PetscInt    second;            /* 1: the second GP is being trained */
+  PetscReal  *u[2], *p[2];       /* per GP; p = log tau, log v, then per dimension the three blocks */
+  PetscInt64  n_p[2];
+  PetscReal  *m_u, *v_u, *m_p, *v_p, *du, *dp;
+  PetscReal  *line;              /* 1-D: f on every rank */
+  PetscReal  *base, *base_linear;
+  PetscReal  *weights[2];        /* K^-1 u */
+  GpObjectiveTerms terms;
+  PetscReal        error, size_f;
+  PetscBool        ready;        /* terms, weights and base belong to the state */
+};
+
+
+PetscErrorCode GpTrainingReady(GpTraining *t);                  /* make terms and weights if they are not there. Collective */
+PetscReal      GpTrainingFlops(const GpPde *gp);                /* of one epoch */
+PetscInt64     GpTrainingBatch(const GpPde *gp);                /* epochs per step */
+PetscReal      GpTrainingResidual(const GpTraining *t);         /* rms of the residual over that of f */
+PetscReal      GpTrainingBoundary(const GpTraining *t);         /* rms error of the boundary values */
 void GpTrainingOperator(const GpPde *gp, GpObjective *objective);
+
+/* ---- reference_report.c: entries of the route ---- */
+PetscErrorCode GpTrainingCheck(TesProblem problem, GpPde *gp);
+PetscErrorCode GpTrainingEstimate(TesProblem problem, GpPde *gp, TesEstimate *estimate);
+PetscErrorCode GpTrainingFinish(TesProblem problem, GpPde *gp, TesReport report);

@@ -106,42 +106,6 @@ static PetscErrorCode RefineStart(GpPde *gp)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* ---- tables ---- */
-
-static PetscErrorCode TableAdd(PetscInt64 *n, PetscReal **table, PetscInt width, const PetscReal *row)
-{
-  PetscReal *longer;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1((size_t)(*n + width), &longer));
-  PetscCall(PetscArraycpy(longer, *table, (size_t)*n));
-  PetscCall(PetscArraycpy(longer + *n, row, (size_t)width));
-  PetscCall(PetscFree(*table));
-  *table = longer;
-  *n += width;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode GpRefineAttemptAdd(GpPde *gp, const GpAttempt *row)
-{
-  PetscFunctionBegin;
-  PetscCall(TableAdd(&gp->n_attempts, &gp->attempts, GP_ATTEMPT_WIDTH, (const PetscReal *)row));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode GpNewtonRowAdd(GpPde *gp, const GpNewtonRow *row)
-{
-  PetscFunctionBegin;
-  PetscCall(TableAdd(&gp->n_newton, &gp->newton_rows, GP_NEWTON_WIDTH, (const PetscReal *)row));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-GpAttempt *GpRefineAttempts(GpPde *gp, PetscInt *n)
-{
-  *n = (PetscInt)(gp->n_attempts / GP_ATTEMPT_WIDTH);
-  return (GpAttempt *)gp->attempts;
-}
-
 /* ---- what is made again from the state ---- */
 
 /* Bases for a core that came from the state (or for a fresh one). */
@@ -402,6 +366,14 @@ static PetscErrorCode NewtonStep(TesProblem problem, GpPde *gp, TesProgress *pro
   PetscCall(GpNewtonStep(gp, &gp->projected, &gp->attempt, &converged, &failed));
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "pass %" PetscInt_FMT ", background %" PetscInt_FMT ", newton %" PetscInt_FMT, gp->pass, Background(gp, gp->which),
                           gp->newton));
+  if (converged && gp->source.noise_sd > 0) { /* from the collocation solution on; replicated decisions */
+    PetscErrorCode ierr = GpMapSolve(gp, &gp->projected, &gp->attempt);
+
+    if (ierr == TES_ERR_NUMBERS) {
+      TesErrorForget();
+      failed = PETSC_TRUE;
+    } else PetscCall(ierr);
+  }
   if (converged || failed) PetscCall(FinishAttempt(problem, gp, failed));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -427,74 +399,6 @@ static PetscErrorCode RefineStep(TesProblem problem, GpPde *gp, TesProgress *pro
   progress->merit      = PetscMin(gp->best_bound, gp->last_bound);
   progress->finished   = gp->phase == GP_PHASE_DONE ? PETSC_TRUE : PETSC_FALSE;
   if (progress->finished) progress->done = progress->total;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* ---- state ---- */
-
-static PetscErrorCode CoreState(TesState state, const char name[], GpSolution *solution)
-{
-  const PetscBool restore = state->ops->mode == TES_STATE_WRITES_PROBLEM ? PETSC_TRUE : PETSC_FALSE;
-
-  PetscFunctionBegin;
-  if (restore && solution->ready) { /* bases of what was there before go, the core stays for the visitor */
-    PetscReal       *core = solution->core;
-    const PetscInt64 n    = solution->n_core;
-
-    solution->core = NULL;
-    PetscCall(GpSolutionDestroy(solution));
-    solution->core   = core;
-    solution->n_core = n;
-  }
-  PetscCall(TesStateRealsGrow(state, name, &solution->n_core, &solution->core));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode RefineState(GpPde *gp, TesState state)
-{
-  char name[32];
-
-  PetscFunctionBegin;
-  PetscCall(TesStateReal(state, "best_bound", &gp->best_bound));
-  PetscCall(TesStateReal(state, "last_bound", &gp->last_bound));
-  PetscCall(TesStateReal(state, "newton_update", &gp->newton_update));
-  PetscCall(TesStateReal(state, "sigma", &gp->sigma));
-  PetscCall(TesStateInt(state, "phase", &gp->phase));
-  PetscCall(TesStateIndex(state, "stage", &gp->stage));
-  PetscCall(TesStateIndex(state, "pass", &gp->pass));
-  PetscCall(TesStateIndex(state, "which", &gp->which));
-  PetscCall(TesStateIndex(state, "newton", &gp->newton));
-  PetscCall(TesStateBool(state, "broadband", &gp->broadband));
-  for (PetscInt d = 0; d < gp->dim; d++) {
-    PetscCall(PetscSNPrintf(name, sizeof(name), "tripped_%c", "xyz"[d]));
-    PetscCall(TesStateBool(state, name, &gp->tripped[d]));
-    PetscCall(PetscSNPrintf(name, sizeof(name), "spectrum_%c", "xyz"[d]));
-    PetscCall(GpSpectrumState(&gp->spectra[d], name, state));
-    PetscCall(PetscSNPrintf(name, sizeof(name), "best_spectrum_%c", "xyz"[d]));
-    PetscCall(GpSpectrumState(&gp->best_spectra[d], name, state));
-  }
-  PetscCall(GpIdentifyState(&gp->work, state));
-  PetscCall(TesStateRealsGrow(state, "attempts", &gp->n_attempts, &gp->attempts));
-  PetscCall(TesStateRealsGrow(state, "newton_rows", &gp->n_newton, &gp->newton_rows));
-  PetscCall(TesStateBool(state, "has_best", &gp->has_best));
-  PetscCall(TesStateIndex(state, "best_background", &gp->best_background));
-  PetscCall(TesStateIndex(state, "best_row", &gp->best_row));
-  PetscCall(CoreState(state, "best_core", &gp->best));
-  PetscCall(CoreState(state, "newton_core", &gp->attempt));
-  PetscCall(TesStateIndex(state, "n_kept", &gp->n_kept));
-  for (PetscInt i = 0; i < gp->n_kept; i++) {
-    PetscCall(PetscSNPrintf(name, sizeof(name), "kept_%" PetscInt_FMT, i));
-    PetscCall(TesStatePush(state, name));
-    PetscCall(TesStateIndex(state, "background", &gp->kept[i].background));
-    PetscCall(TesStateIndex(state, "row", &gp->kept[i].row));
-    PetscCall(TesStateReal(state, "bound", &gp->kept[i].bound));
-    PetscCall(TesStateRealsGrow(state, "core", &gp->kept[i].n, &gp->kept[i].core));
-    PetscCall(TesStatePop(state));
-  }
-  if (state->ops->mode == TES_STATE_WRITES_PROBLEM) {
-    gp->known_ready = PETSC_FALSE;
-    PetscCall(GpProjectedDestroy(&gp->projected));
-  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -564,7 +468,7 @@ const GpRoute gp_route_refine = {
   .start    = RefineStart,
   .step     = RefineStep,
   .observe  = RefineObserve,
-  .state    = RefineState,
+  .state    = GpRefineState,
   .finish   = GpRefineFinish,
   .destroy  = RefineDestroy,
 };

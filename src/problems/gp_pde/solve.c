@@ -71,7 +71,7 @@ PetscErrorCode GpProjectedStart(GpPde *gp, const GpProjected *projected, GpSolut
     PetscCall(GpLinearSolve(&projected->linear, rhs, solution->core));
     PetscCall(PetscFree2(w, rhs));
   } else PetscCall(GpLinearSolve(&projected->linear, projected->rhs, solution->core));
-  if (gp->source.noise_sd > 0) PetscCall(GpMapSolve(gp, projected, solution));
+  if (gp->source.noise_sd > 0 && !gp->remainder) PetscCall(GpMapSolve(gp, projected, solution));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -33,6 +33,10 @@ PetscErrorCode LbDensityCheck(TesProblem problem, Lindblad *c, PetscBool *good)
                               "three; solver: trajectories needs the square root)",
                               (double)(8 * c->model.size), Vectors(c), lb_integrator_names[LbIntegratorChoose(c->integrator.kind, c->model.constant)]));
   }
+  if (TesDeckHas(TesProblemDeck(problem), "initial.thermal") && c->model.n > LB_MAX_THERMAL) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "initial.thermal", ": the state space has %" PetscInt64_FMT " dimensions, at most %d are done", c->model.n, LB_MAX_THERMAL));
+  }
   if (!c->model.qubits && c->parallel.transport == LB_TRANSPORT_EXCHANGE) {
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "parallel.transport", ": for sites of dimension 2 only; others send columns: take remap or messages"));

@@ -4,7 +4,8 @@
 #include <string.h>
 #include "lindblad.h"
 
-#define LONG_STEP 4.0 /* seconds that a part may take on one core */
+#define LONG_STEP  4.0 /* seconds that a part may take on one core */
+#define SHORT_PART 6.0 /* but a part in which less happens (time times rates) would spend its applications on the first terms of its series */
 
 static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
 {
@@ -37,12 +38,13 @@ static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
 
 static PetscInt64 Parts(const Lindblad *c)
 {
-  PetscReal decay = 0, width = 0, s;
+  PetscReal decay = 0, width = 0, s, parts;
 
   for (int j = 0; j < c->model.n_jumps; j++) decay += c->model.jump[j].rate;
   for (int t = 0; t < c->model.n_terms; t++) width += cabs(c->model.term[t].coef);
   s = c->time.output_every * (decay + width); /* applications per interval, roughly: two per unit */
-  return (PetscInt64)PetscMax(1, PetscCeilReal(c->model.size * 6e-9 * (10 + 2 * s) / LONG_STEP));
+  parts = PetscCeilReal(c->model.size * 6e-9 * (10 + 2 * s) / LONG_STEP);
+  return (PetscInt64)PetscMax(1, PetscMin(parts, PetscCeilReal(s / SHORT_PART)));
 }
 
 static PetscInt64 Intervals(const Lindblad *c)

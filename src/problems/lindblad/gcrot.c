@@ -1,10 +1,12 @@
 /* GCROT(m, k) (de Sturler; Hicken and Zingg for the simple truncation): GMRES(m) cycles whose operator is projected off up to k kept directions.
 
    Kept pairs (u, c) with c = L u, the c orthonormal. A cycle: r = -L x; take out the part of r in the kept c; Arnoldi on (1 - C C') L Z with z = M^-1 v (flexible) or z = v; the
-   least-squares solution gives a correction dx and a new pair; the oldest pair is dropped. k = 0 is FGMRES(m). Orthogonalisation: classical Gram-Schmidt, twice, all vectors of
-   a sweep in one pass over memory. The residual is the true one after each cycle: nothing is taken on trust. */
+   least-squares solution gives a correction dx and a new pair; the oldest pair is dropped. k = 0 is FGMRES(m). Orthogonalisation: classical Gram-Schmidt, all vectors of
+   a sweep in one pass over memory, a second time where the first one cancelled digits: it costs more than L. The residual is the true one after each cycle: nothing is taken on trust. */
 #include <math.h>
 #include "steady.h"
+
+#define CANCELLED 0.1 /* what is left of a vector's length loses one digit at most */
 
 PetscErrorCode LbGcrotCreate(LbLiouville l, const PetscReal f[], int m, int k, LbPrecondition precondition, void *ctx, LbGcrot *g)
 {
@@ -107,7 +109,7 @@ PetscErrorCode LbGcrotCycle(LbGcrot *g, PetscReal target, LbVec *x, PetscReal *r
     for (steps = 0; steps < m && PetscAbsReal(rhs[steps]) > 0.5 * target;) {
       const LbVec *z = g->precondition ? &g->z[steps] : &g->v[steps];
       LbVec       *w = &g->v[steps + 1];
-      PetscReal    h[97], size;
+      PetscReal    h[97], size, before;
 
       if (g->precondition) {
         PetscCall(LbFence(space));
@@ -117,12 +119,14 @@ PetscErrorCode LbGcrotCycle(LbGcrot *g, PetscReal target, LbVec *x, PetscReal *r
       g->applications++;
       for (int i = 0; i < kept; i++) basis[i] = &g->c[i];
       for (int i = 0; i <= steps; i++) basis[kept + i] = &g->v[i];
+      PetscCall(LbDot(space, w, w, &before));
       for (int pass = 0; pass < 2; pass++) {
         PetscCall(Orthogonalise(space, kept + steps + 1, basis, w, h));
         for (int i = 0; i < kept; i++) b[i * ld + steps] += h[i];
         for (int i = 0; i <= steps; i++) hess[i * ld + steps] += h[kept + i];
+        PetscCall(LbDot(space, w, w, &size));
+        if (size > CANCELLED * CANCELLED * before) break;
       }
-      PetscCall(LbDot(space, w, w, &size));
       size = PetscSqrtReal(size);
       if (size > 0) PetscCall(Scale(space, 1 / size, w));
       hess[(steps + 1) * ld + steps] = size;

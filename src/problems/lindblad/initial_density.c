@@ -5,8 +5,6 @@
 #include <tessera/linalg.h>
 #include "lindblad.h"
 
-#define MAX_THERMAL 512
-
 static PetscErrorCode Product(const LbSpace *space, const LbModel *model, const TesStrings *names, PetscBool mixed, LbVec *x)
 {
   LbComplex **rho;
@@ -98,7 +96,7 @@ PetscErrorCode LbStateNamed(TesProblem problem, LbDensity *d, const LbModel *mod
   if (d->comm == MPI_COMM_NULL) PetscFunctionReturn(PETSC_SUCCESS);
   if (deck->initial.checkpoint) PetscCall(FromFile(d, LbLiouvilleSpace(d->l), model, deck->initial.checkpoint, &d->x));
   else if (TesDeckHas(TesProblemDeck(problem), "initial.thermal")) {
-    PetscCheck(model->n <= MAX_THERMAL, d->comm, TES_ERR_DECK, "initial.thermal: the state space has %" PetscInt64_FMT " dimensions, at most %d are done", model->n, MAX_THERMAL);
+    PetscCheck(model->n <= LB_MAX_THERMAL, d->comm, TES_ERR_DECK, "initial.thermal: the state space has %" PetscInt64_FMT " dimensions, at most %d are done", model->n, LB_MAX_THERMAL);
     PetscCall(Thermal(LbLiouvilleSpace(d->l), model, deck->initial.thermal, 0, &d->x));
   } else PetscCall(Product(LbLiouvilleSpace(d->l), model, &deck->initial.product, deck->initial.mixed, &d->x));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -197,22 +197,62 @@ PetscErrorCode LbKetbraJumpsDestroy(LbKetbra k)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* row i of g J rho J+ by its definition: += its part from entry a of row i of J; row: X_kl, column: X_lk at l stride, k the column of that entry */
-void LbKetbraGeneral(const LbKetbraJump *jump, PetscInt64 n, PetscInt64 i, int a, double g, const double *row, const double *column, PetscInt64 stride, double *y)
+int LbKetbraSources(LbKetbra k)
+{
+  int n = 0;
+
+  for (int j = 0; j < k->n_jumps; j++) {
+    int most = 1;
+
+    for (PetscInt64 i = 0; !k->jump[j].shifted && i < k->n; i++) most = PetscMax(most, k->jump[j].start[i + 1] - k->jump[j].start[i]);
+    n += most;
+  }
+  return n;
+}
+
+/* columns from..to of row i of g J rho J+ by its definition: += the part of entry a of row i of J */
+static void General(const LbKetbraJump *jump, PetscInt64 i, PetscInt64 from, PetscInt64 to, int a, double g, const LbKetbraSource *source, PetscInt64 stride, double *y)
 {
   const PetscInt64 k = jump->column[a];
 
-  for (PetscInt64 j = 0; j < n; j++) {
+  for (PetscInt64 j = from; j < to; j++) {
     LbComplex s = 0;
 
     for (int b = jump->start[j]; b < jump->start[j + 1]; b++) {
       const PetscInt64 l = jump->column[b];
-      const LbComplex  x = k == l ? row[l] : k > l ? row[l] - LB_I * column[l * stride] : column[l * stride] + LB_I * row[l];
+      const double     row = source->row[l], column = source->column[l * stride];
+      const LbComplex  x = k == l ? row : k > l ? row - LB_I * column : column + LB_I * row;
 
       s += x * conj(jump->value[b]);
     }
     s *= g * jump->value[a];
     y[j] += i >= j ? creal(s) : cimag(s);
+  }
+}
+
+#define RUN 1024 /* columns of a row that stay in the first cache while all jumps add to them */
+
+void LbKetbraRow(LbKetbra k, const PetscReal f[], const LbFused *fused, PetscInt64 i, const LbKetbraSource source[], PetscInt64 stride, const double *x0, const double *x, const double *w, const double *v, double *y)
+{
+  for (PetscInt64 from = 0; from < k->n; from += RUN) {
+    const PetscInt64 to = PetscMin(from + RUN, k->n);
+    int              at = 0;
+
+    k->kernels->start(to - from, fused->a, fused->b, fused->shift, x0 ? x0 + from : NULL, x + from, w + from, v ? v + from : NULL, y + from);
+    for (int j = 0; j < k->n_jumps; j++) {
+      const LbKetbraJump *jump = &k->jump[j];
+      const double        g    = fused->scale * jump->rate * f[jump->time];
+
+      if (jump->shifted) {
+        const LbKetbraSource *here  = &source[at++];
+        const PetscInt64      first = PetscMax(from, -jump->shift), last = PetscMin(to, k->n - PetscMax(jump->shift, 0));
+
+        if (here->row && g != 0 && first < last) k->kernels->jump(last - first, g * jump->factor[i], jump->factor + first, here->row + first + jump->shift, y + first);
+      } else {
+        for (int a = jump->start[i]; a < jump->start[i + 1]; a++, at++)
+          if (g != 0) General(jump, i, from, to, a, g, &source[at], stride, y);
+      }
+    }
   }
 }
 
@@ -312,6 +352,7 @@ PetscErrorCode LbKetbraApply(LbKetbra k, const PetscReal f[], const LbFused *fus
 {
   const PetscInt64 n = k->n, n_panels = (n + LB_PANEL - 1) / LB_PANEL, rank = k->space->rank, size = k->space->size;
   const PetscInt64 first_row = k->space->part.first / n, last_row = first_row + k->space->part.n_local / n;
+  LbKetbraSource  *source;
 
   PetscFunctionBegin;
   PetscCall(Refresh(k, f, fused->scale));
@@ -328,19 +369,19 @@ PetscErrorCode LbKetbraApply(LbKetbra k, const PetscReal f[], const LbFused *fus
     k->kernels->store(n, column, width, k->product, k->w.all + column, n, size > 1 ? k->v.all + column * n : NULL);
   }
   PetscCall(LbFence(k->space));
+  PetscCall(PetscMalloc1(PetscMax(1, LbKetbraSources(k)), &source));
   for (PetscInt64 i = first_row; i < last_row; i++) {
-    double *row = y->all + i * n;
+    int at = 0;
 
-    k->kernels->start(n, fused->a, fused->b, fused->shift, fused->x0 ? fused->x0->all + i * n : NULL, x->all + i * n, k->w.all + i * n, size > 1 ? k->v.all + i * n : NULL, row);
     for (int j = 0; j < k->n_jumps; j++) {
       const LbKetbraJump *jump = &k->jump[j];
-      const double        g    = fused->scale * jump->rate * f[jump->time];
 
-      if (g == 0) continue;
-      if (!jump->shifted) {
-        for (int a = jump->start[i]; a < jump->start[i + 1]; a++) LbKetbraGeneral(jump, n, i, a, g, x->all + jump->column[a] * n, x->all + jump->column[a], n, row);
-      } else if (jump->factor[i] != 0) k->kernels->jump(n, jump->shift, g * jump->factor[i], jump->factor, x->all + (i + jump->shift) * n, row);
+      if (jump->shifted) source[at++].row = jump->factor[i] != 0 ? x->all + (i + jump->shift) * n : NULL;
+      else
+        for (int a = jump->start[i]; a < jump->start[i + 1]; a++) source[at++] = (LbKetbraSource){x->all + jump->column[a] * n, x->all + jump->column[a]};
     }
+    LbKetbraRow(k, f, fused, i, source, n, fused->x0 ? fused->x0->all + i * n : NULL, x->all + i * n, k->w.all + i * n, size > 1 ? k->v.all + i * n : NULL, y->all + i * n);
   }
+  PetscCall(PetscFree(source));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -19,8 +19,8 @@ typedef struct {
   void (*multiply)(const LbRows *a, int64_t from, int64_t to, const double *panel, double *product); /* product[n][16] = Re, Im of A rho */
   /* both parts of A rho + h.c. to the places of load; rows NULL: both into the whole matrix that `columns` points into */
   void (*store)(int64_t n, int64_t column, int width, const double *product, double *columns, int64_t stride, double *rows);
-  void (*start)(int64_t n, double a, double b, double shift, const double *x0, const double *x, const double *w, const double *v, double *y); /* one row */
-  void (*jump)(int64_t n, int64_t shift, double c, const double *factor, const double *x, double *y);   /* y_j += c factor_j x_{j + shift} */
+  void (*start)(int64_t n, double a, double b, double shift, const double *x0, const double *x, const double *w, const double *v, double *y); /* n entries of a row */
+  void (*jump)(int64_t n, double c, const double *factor, const double *x, double *y);                  /* y_j += c factor_j x_j */
 } LbKetbraKernels;
 
 /* a sparse complex matrix with contributions of several factors of time */
@@ -62,7 +62,13 @@ typedef struct _p_LbKetbra *LbKetbra;
 PetscErrorCode LbKetbraCreate(const LbSpace *space, LbModel *model, PetscBool adjoint, char problem[256], LbKetbra *k);
 PetscErrorCode LbKetbraApply(LbKetbra k, const PetscReal f[], const LbFused *fused, const LbVec *x, LbVec *y);
 PetscErrorCode LbKetbraDestroy(LbKetbra *k);
-void           LbKetbraGeneral(const LbKetbraJump *jump, PetscInt64 n, PetscInt64 i, int a, double g, const double *row, const double *column, PetscInt64 stride, double *y);
+/* where row i of the jumps reads: one pair per jump with one entry per row (NULL where it has none), one per entry else; in the order of the jumps */
+typedef struct {
+  const double *row, *column; /* X_k. and X_.k at `stride` */
+} LbKetbraSource;
+
+int  LbKetbraSources(LbKetbra k);   /* of a row at most */
+void LbKetbraRow(LbKetbra k, const PetscReal f[], const LbFused *fused, PetscInt64 i, const LbKetbraSource source[], PetscInt64 stride, const double *x0, const double *x, const double *w, const double *v, double *y);
 PetscErrorCode LbKetbraJumps(LbModel *model, PetscBool adjoint, LbKetbra k); /* k->jump, for k->n states */
 PetscErrorCode LbKetbraJumpsDestroy(LbKetbra k);
 

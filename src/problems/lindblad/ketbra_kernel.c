@@ -121,11 +121,9 @@ static void Start(int64_t n, double a, double b, double shift, const double *x0,
   }
 }
 
-static void Jump(int64_t n, int64_t shift, double c, const double *factor, const double *x, double *y)
+static void Jump(int64_t n, double c, const double *factor, const double *x, double *y)
 {
-  const int64_t from = shift < 0 ? -shift : 0, to = shift > 0 ? n - shift : n;
-
-  for (int64_t j = from; j < to; j++) y[j] += c * factor[j] * x[j + shift];
+  for (int64_t j = 0; j < n; j++) y[j] += c * factor[j] * x[j];
 }
 
 extern const LbKetbraKernels TES_KERNEL(LbKetbraTable);

@@ -51,23 +51,10 @@ static int Wanted(const LbKetbra k, PetscInt64 i, PetscInt64 first, PetscInt64 l
   return n;
 }
 
-static int MostWanted(const LbKetbra k)
-{
-  int n = 0;
-
-  for (int j = 0; j < k->n_jumps; j++) {
-    int most = 1;
-
-    for (PetscInt64 i = 0; !k->jump[j].shifted && i < k->n; i++) most = PetscMax(most, k->jump[j].start[i + 1] - k->jump[j].start[i]);
-    n += most;
-  }
-  return n;
-}
-
 PetscErrorCode LbKetbraMessagesCreate(LbKetbra k)
 {
   const LbSpace *space = k->space;
-  const int      size = space->size, wanted = PetscMax(1, MostWanted(k));
+  const int      size = space->size, wanted = PetscMax(1, LbKetbraSources(k));
   const size_t   bytes = space->buffer ? space->buffer : PetscMin((size_t)1 << 26, PetscMax((size_t)1 << 20, (size_t)space->part.n_local));
   struct _p_LbKetbraMessages *m;
   size_t         rows;
@@ -261,45 +248,39 @@ static const double *NextRow(struct _p_LbKetbraMessages *m, int size, PetscInt64
 PetscErrorCode LbKetbraMessages(LbKetbra k, const PetscReal f[], const LbFused *fused, const LbVec *x, LbVec *y)
 {
   struct _p_LbKetbraMessages *m = k->messages;
-  const int                   size = k->space->size, room = PetscMax(1, MostWanted(k));
+  const int                   size = k->space->size, room = PetscMax(1, LbKetbraSources(k));
   const PetscInt64            n = k->n, chunks = (m->most + m->chunk - 1) / m->chunk;
   PetscInt64                 *wanted;
+  LbKetbraSource             *source;
 
   PetscFunctionBegin;
   PetscCall(Products(k, x->own));
+  PetscCall(PetscMalloc1(room, &source));
   PetscCall(PetscMalloc1(room, &wanted));
   for (PetscInt64 chunk = 0; chunk < chunks; chunk++) {
     const PetscInt64 from = m->first + chunk * m->chunk, to = PetscMin(from + m->chunk, m->last);
 
     if (k->n_jumps) PetscCall(FetchRows(k, chunk, x->own, wanted, room));
     for (PetscInt64 i = from; i < to; i++) {
-      const PetscInt64 at  = (i - m->first) * n;
-      double          *row = y->own + at;
+      const PetscInt64 own = (i - m->first) * n;
+      int              at  = 0;
 
-      k->kernels->start(n, fused->a, fused->b, fused->shift, fused->x0 ? fused->x0->own + at : NULL, x->own + at, k->w.own + at, k->v.own + at, row);
       for (int j = 0; j < k->n_jumps; j++) {
         const LbKetbraJump *jump = &k->jump[j];
-        const double        g    = fused->scale * jump->rate * f[jump->time];
 
-        if (jump->shifted) {
-          if (jump->factor[i] == 0) continue;
-          {
-            const double *source = NextRow(m, size, i + jump->shift, n, x->own);
+        if (jump->shifted) source[at++].row = jump->factor[i] != 0 ? NextRow(m, size, i + jump->shift, n, x->own) : NULL;
+        else
+          for (int a = jump->start[i]; a < jump->start[i + 1]; a++) {
+            const PetscInt64 column = jump->column[a];
+            const double    *row    = NextRow(m, size, column, n, x->own);
 
-            if (g != 0) k->kernels->jump(n, jump->shift, g * jump->factor[i], jump->factor, source, row);
+            source[at++] = (LbKetbraSource){row, column >= m->first && column < m->last ? k->transposed.own + (column - m->first) * n : row + n};
           }
-          continue;
-        }
-        for (int a = jump->start[i]; a < jump->start[i + 1]; a++) {
-          const PetscInt64 column = jump->column[a];
-          const double    *source = NextRow(m, size, column, n, x->own);
-          const double    *other  = column >= m->first && column < m->last ? k->transposed.own + (column - m->first) * n : source + n;
-
-          if (g != 0) LbKetbraGeneral(jump, n, i, a, g, source, other, 1, row);
-        }
       }
+      LbKetbraRow(k, f, fused, i, source, 1, fused->x0 ? fused->x0->own + own : NULL, x->own + own, k->w.own + own, k->v.own + own, y->own + own);
     }
   }
+  PetscCall(PetscFree(source));
   PetscCall(PetscFree(wanted));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -309,7 +290,7 @@ static PetscReal Received(const LbKetbra k, PetscInt64 first, PetscInt64 last, P
 {
   const PetscReal rows = (PetscReal)(last - first), others = (PetscReal)k->n - rows;
   PetscReal       sum  = 16 * rows * others; /* columns there, products back: each rows x others */
-  const int       room = PetscMax(1, MostWanted(k));
+  const int       room = PetscMax(1, LbKetbraSources(k));
   PetscInt64     *wanted;
 
   if (PetscMalloc1(room, &wanted)) return sum;
@@ -327,7 +308,7 @@ PetscErrorCode LbKetbraTraffic(LbKetbra k, LbTraffic *traffic)
   traffic->remap = traffic->exchange = traffic->chosen = Received(k, m->first, m->last, m->general);
   traffic->n_remap = 1;
   traffic->so_far  = m->sent;
-  traffic->buffer  = 8. * ((PetscReal)m->panels * LB_PANEL * (PetscReal)k->n * 3 + (PetscReal)m->chunk * MostWanted(k) * (m->general ? 2 : 1) * (PetscReal)k->n);
+  traffic->buffer  = 8. * ((PetscReal)m->panels * LB_PANEL * (PetscReal)k->n * 3 + (PetscReal)m->chunk * LbKetbraSources(k) * (m->general ? 2 : 1) * (PetscReal)k->n);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -49,6 +49,8 @@ typedef struct {
   PetscErrorCode (*destroy)(TesProblem, Lindblad *);
 } LbSolver;
 
+#define LB_MAX_THERMAL 512 /* states of a thermal initial state: a dense exponential */
+
 /* ---- density.c: the density matrix of a run and what all its tasks share ---- */
 typedef struct {
   MPI_Comm      world, comm; /* comm: ranks that work, MPI_COMM_NULL on the others */

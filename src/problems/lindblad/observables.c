@@ -272,7 +272,7 @@ PetscErrorCode LbObservablesCreate(TesProblem problem, LbModel *model, const LbM
       }
     if (item->subsystem.n && KindOf(item) != LB_OBSERVE_PURITY && KindOf(item) != LB_OBSERVE_ENTROPY) {
       snprintf(path, sizeof path, "observables.%d.subsystem", (int)k);
-      PetscCall(TesDeckComplain(problem, path, "belongs to purity and entropy; `%s` is none of them", item->name));
+      PetscCall(TesDeckComplain(problem, path, ": only purity and entropy are of a subsystem; `%s` is none of them", item->name));
       *good = PETSC_FALSE;
     }
     switch (KindOf(item)) {

@@ -28,6 +28,7 @@ typedef struct {
   LbSecular   secular;
   PetscReal  *f;
   PetscBool   has_solver;
+  PetscInt64  kept;    /* directions of the solver, part of the state: a restart goes on with the same bits */
 } Steady;
 
 static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
@@ -53,6 +54,7 @@ static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
   (void)problem;
   PetscCall(LbDensityEstimate(c, vectors, e));
   e->bytes_per_rank += c->model.n <= 1024 ? 96 * c->model.size : 0;
+  e->bytes_output += c->model.n <= 256 ? 0 : 41 * 8 * c->model.size; /* a checkpoint holds the directions of gcrot */
   snprintf(e->note, sizeof e->note, "density matrix of %.4g real entries, up to %.0f vectors; %s", (double)c->model.size, (double)vectors,
            e->bytes_sent > 0 ? "bytes sent are those of one application" : "ranks of one node share memory and send nothing");
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -179,6 +181,7 @@ static PetscErrorCode Drop(Steady *s)
   if (s->has_solver) PetscCall(LbGcrotDestroy(&s->solver));
   PetscCall(LbSecularDestroy(&s->secular));
   s->has_solver = PETSC_FALSE;
+  s->kept       = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -240,15 +243,16 @@ static PetscErrorCode Share(Lindblad *c)
 {
   Steady    *s       = c->task_data;
   PetscReal  real[2] = {s->residual, s->distance};
-  PetscInt64 whole[2] = {s->applications, s->rung};
+  PetscInt64 whole[3] = {s->applications, s->rung, s->has_solver ? s->solver.n_kept : 0};
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Bcast(real, 2, MPIU_REAL, 0, c->density.world));
-  PetscCallMPI(MPI_Bcast(whole, 2, MPIU_INT64, 0, c->density.world));
+  PetscCallMPI(MPI_Bcast(whole, 3, MPIU_INT64, 0, c->density.world));
   s->residual     = real[0];
   s->distance     = real[1];
   s->applications = whole[0];
   s->rung         = whole[1];
+  s->kept         = whole[2];
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -322,6 +326,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
         PetscCall(RandomProduct(problem, LbLiouvilleSpace(c->density.l), &c->model, &s->other));
         s->solver.n_kept = 0;
       }
+      s->kept = 0;
     } else {
       s->converged = PETSC_TRUE;
       if (s->pass) {
@@ -361,6 +366,7 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
 {
   Steady    *s = c->task_data;
   PetscInt64 n = 2 * s->n_history;
+  char       name[32];
 
   PetscFunctionBegin;
   (void)problem;
@@ -383,6 +389,19 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
   s->n_history = n / 2;
   PetscCall(LbDensityState(c, "rho", &c->density.x, state));
   PetscCall(LbDensityState(c, "other", &s->other, state));
+  PetscCall(TesStateInt(state, "kept", &s->kept));
+  if (state->ops->mode == TES_STATE_WRITES_PROBLEM && s->kept && c->density.comm != MPI_COMM_NULL) {
+    PetscCall(Prepare(c));
+    s->solver.n_kept = (int)s->kept;
+  }
+  for (int k = 0; k < s->kept; k++) {
+    LbVec *u = s->has_solver ? &s->solver.u[k] : &s->other, *image = s->has_solver ? &s->solver.c[k] : &s->other; /* idle ranks have no vectors */
+
+    snprintf(name, sizeof name, "direction_%02d", k);
+    PetscCall(LbDensityState(c, name, u, state));
+    snprintf(name, sizeof name, "image_%02d", k);
+    PetscCall(LbDensityState(c, name, image, state));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "lindblad.h"
+#include "traj_plan.h"
 #include "traj_reduced.h"
 #include "traj_start.h"
 
@@ -29,125 +30,6 @@ typedef struct {
   PetscInt64          lost, applications;
   PetscReal           largest_error;
 } Trajectories;
-
-static PetscInt Block(const Lindblad *c)
-{
-  PetscInt largest = 1024;
-
-  if (c->trajectories.block.word < 0) return c->trajectories.block.value;
-  for (int k = 0; k < c->observables.n; k++)
-    if (c->observables.item[k].kind == LB_OBSERVE_PURITY || c->observables.item[k].kind == LB_OBSERVE_ENTROPY) largest = 32; /* their errors come from the spread of the blocks */
-  return (PetscInt)PetscMax(32, PetscMin(largest, 524288 / PetscMax(c->model.n, 1)));
-}
-
-static PetscInt Times(const Lindblad *c)
-{
-  return 1 + (PetscInt)PetscMax(0, PetscCeilReal((c->time.end - c->time.start) / c->time.output_every - 1e-9));
-}
-
-static PetscBool IsPure(const Lindblad *c)
-{
-  return c->model_deck.initial.mixed || c->model_deck.initial.checkpoint || c->thermal ? PETSC_FALSE : PETSC_TRUE;
-}
-
-/* auto: strang for constant terms on two spins at most; larger exponentials, to be made anew at each jump, cost more than dp5 does */
-static const LbMotionKind *Motion(const Lindblad *c)
-{
-  PetscReal largest = 0;
-
-  if (c->integrator.kind == LB_DP5) return &lb_motion_dp5;
-  if (c->integrator.kind == LB_STRANG) return &lb_motion_strang;
-  for (int t = 0; t < c->model.n_terms; t++) {
-    PetscReal size = 1;
-
-    for (int q = 0; q < c->model.term[t].p.n; q++) size *= c->model.dim[c->model.term[t].p.site[q]];
-    largest = PetscMax(largest, size);
-  }
-  for (int k = 0; k < c->model.n_jumps; k++)
-    for (int p = 0; p < c->model.jump[k].n; p++) {
-      PetscReal size = 1;
-
-      for (int q = 0; q < c->model.jump[k].part[p].p.n; q++) size *= c->model.dim[c->model.jump[k].part[p].p.site[q]];
-      largest = PetscMax(largest, c->model.jump[k].n > 1 ? size * size : size);
-    }
-  return c->model.constant && largest <= 4 ? &lb_motion_strang : &lb_motion_dp5;
-}
-
-static PetscReal Bytes(const Lindblad *c)
-{
-  return LbPathBytes((PetscReal)c->model.n, (int)Times(c), Motion(c), c->model.n_times, c->trajectories.share && IsPure(c) ? PETSC_TRUE : PETSC_FALSE);
-}
-
-static int Members(const Lindblad *c, int ranks)
-{
-  if (c->trajectories.members.word < 0) return (int)c->trajectories.members.value;
-  return (int)PetscMax(PetscMin(ranks, PetscCeilReal(Bytes(c) / 1073741824.)), (ranks + Block(c) - 1) / Block(c));
-}
-
-static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
-{
-  char path[64];
-
-  PetscFunctionBegin;
-  if (c->time.output_every <= 0) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "time.output_every", "must be above 0"));
-  }
-  if (c->time.end <= c->time.start) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "time.end", "must be after time.start (%g)", (double)c->time.start));
-  }
-  if (*good && (c->time.end - c->time.start) / c->time.output_every > 1e6) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "time.output_every", "gives more than a million output times"));
-  }
-  if (c->integrator.kind != LB_AUTO && c->integrator.kind != LB_DP5 && c->integrator.kind != LB_STRANG) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "integrator.kind", "not possible with solver: trajectories: auto, dp5 and strang are"));
-  }
-  c->thermal = TesDeckHas(TesProblemDeck(problem), "initial.thermal");
-  if ((c->thermal || c->model_deck.initial.checkpoint) && c->model.n > LB_MIXTURE) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, c->thermal ? "initial.thermal" : "initial.checkpoint", ": trajectories begin in eigenvectors of this state, which are found up to dimension %d; here it is %" PetscInt64_FMT
-                              ": begin in a product state or the maximally mixed one (initial.mixed)", LB_MIXTURE, c->model.n));
-  }
-  for (int k = 0; k < c->observables.n; k++) {
-    const LbObservable *o = &c->observables.item[k];
-
-    if ((o->kind != LB_OBSERVE_PURITY && o->kind != LB_OBSERVE_ENTROPY) || LbReducedDimension(&c->model, o) <= LB_REDUCED) continue;
-    *good = PETSC_FALSE;
-    snprintf(path, sizeof path, "observables.%d", o->item);
-    PetscCall(TesDeckComplain(problem, path, ": `%s` comes from the reduced density matrix of its sites, here of dimension %.0f, which trajectories average up to %d: name a smaller `subsystem`, or take solver: density",
-                              o->name, (double)LbReducedDimension(&c->model, o), LB_REDUCED));
-  }
-  if (c->model.n_sites > LB_WAVE_SITES || c->model.n < 0 || c->model.n > (PetscInt64)1 << 40) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "system.sites", ": a state vector of this system has more than 2^40 amplitudes, or there are more than %d sites", LB_WAVE_SITES));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
-{
-  const int members = Members(c, e->ranks);
-
-  PetscFunctionBegin;
-  (void)problem;
-  e->usable_ranks   = (int)PetscMin((PetscReal)e->ranks, (PetscReal)Block(c) * members);
-  e->bytes_per_rank = Bytes(c) / PetscMin(members, e->ranks) + 8. * 4 * Times(c) * (c->observables.n_columns + 1);
-  if (c->thermal || c->model_deck.initial.checkpoint) e->bytes_per_rank += 64. * (double)c->model.n * (double)c->model.n; /* while its eigenvectors are found */
-  for (int k = 0; k < c->observables.n; k++) {
-    const PetscReal n = LbReducedDimension(&c->model, &c->observables.item[k]);
-
-    if (c->observables.item[k].kind == LB_OBSERVE_PURITY || c->observables.item[k].kind == LB_OBSERVE_ENTROPY) e->bytes_per_rank += 8. * 24 * Times(c) * n * n;
-  }
-  e->bytes_output   = 8. * 4 * Times(c) * (c->observables.n_columns + 1);
-  e->bytes_sent     = e->ranks > 1 ? 16. * Times(c) * (c->observables.n_columns + 1) * PetscLog2Real((PetscReal)Block(c)) : 0;
-  e->steps          = PetscCeilReal((PetscReal)c->until.max / Block(c)) + Times(c);
-  snprintf(e->note, sizeof e->note, "state vectors of %.4g amplitudes (%.4g bytes), %s; up to %" PetscInt64_FMT " trajectories in blocks of %d, %d rank%s per state", (double)c->model.n,
-           16. * (double)c->model.n, Motion(c)->name, c->until.max, (int)Block(c), PetscMin(members, e->ranks), members > 1 ? "s" : "");
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
 
 /* observables of the deck as sums of local operators; one more for the highest levels where there is a cut-off */
 static PetscErrorCode Terms(Lindblad *c, Trajectories *r, LbWaveTerm **terms, int *n)
@@ -209,9 +91,9 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
   PetscCall(PetscNew(&r));
   c->task_data = r;
   r->end       = c->time.end;
-  r->kind      = Motion(c);
+  r->kind      = LbTrajMotion(c);
   r->cutoff    = LbDensityHasCutoff(c);
-  r->n_times   = Times(c);
+  r->n_times   = LbTrajTimes(c);
   r->n_items   = c->observables.n + (r->cutoff ? 1 : 0);
   r->n_real    = c->observables.n_columns + (r->cutoff ? 1 : 0);
   PetscCall(LbReducedCreate(c, (int)r->n_times, (int)r->n_items, r->n_real, &r->reduced));
@@ -231,8 +113,8 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
   PetscCall(LbMomentsCreate(r->n_times * r->n_real + 1, &r->block));
   PetscCall(PetscCalloc1(r->n_times * 2 * r->n_items + 1, &r->record));
   PetscCallMPI(MPI_Comm_size(TesProblemComm(problem), &size));
-  PetscCall(Messages(problem, c, Members(c, size), &r->set.messages));
-  PetscCall(LbGroupsCreate(TesProblemComm(problem), Members(c, size), r->set.messages, &r->groups));
+  PetscCall(Messages(problem, c, LbTrajMembers(c, size), &r->set.messages));
+  PetscCall(LbGroupsCreate(TesProblemComm(problem), LbTrajMembers(c, size), r->set.messages, &r->groups));
 
   PetscCall(Terms(c, r, &terms, &r->set.n_terms));
   PetscCall(PetscCalloc1(c->model.n_sites, &local));
@@ -248,8 +130,8 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
                                        .sub = c->integrator.step > 0 ? (PetscInt)PetscCeilReal(c->time.output_every / c->integrator.step - 1e-9) : 0};
   r->set.seed      = TesProblemSeed(problem);
   r->set.splitting = c->trajectories.splitting_error;
-  r->set.pure      = IsPure(c);
-  r->set.share     = c->trajectories.share && IsPure(c) ? PETSC_TRUE : PETSC_FALSE;
+  r->set.pure      = LbTrajIsPure(c);
+  r->set.share     = c->trajectories.share && LbTrajIsPure(c) ? PETSC_TRUE : PETSC_FALSE;
   r->set.n_columns = (int)r->n_items;
   r->set.terms     = terms;
   r->set.local     = (const LbComplex *const *)local;
@@ -366,7 +248,7 @@ static PetscBool Enough(const Lindblad *c, const Trajectories *r)
   const PetscReal count = r->total.data[0];
 
   if (count >= (PetscReal)c->until.max) return PETSC_TRUE;
-  return c->until.error > 0 && count >= 2 * Block(c) && r->largest_error <= c->until.error ? PETSC_TRUE : PETSC_FALSE;
+  return c->until.error > 0 && count >= 2 * LbTrajBlock(c) && r->largest_error <= c->until.error ? PETSC_TRUE : PETSC_FALSE;
 }
 
 static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progress)
@@ -375,7 +257,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
 
   PetscFunctionBegin;
   if (!Enough(c, r)) {
-    const PetscInt64 first = (PetscInt64)r->total.data[0], n = PetscMin(Block(c), c->until.max - first);
+    const PetscInt64 first = (PetscInt64)r->total.data[0], n = PetscMin(LbTrajBlock(c), c->until.max - first);
     PetscInt64       counts[4];
     PetscInt         sub;
     PetscReal        error;
@@ -384,7 +266,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
     PetscCall(LbPathCounts(r->path, &counts[0], &counts[1], &counts[2], &sub, &error));
     PetscCall(LbSampleBlock(&r->groups, first, n, Sample, c, &r->block));
     LbMomentsJoin(&r->total, &r->block);
-    LbReducedAdd(&r->reduced, first / Block(c), &r->block, r->n_real);
+    LbReducedAdd(&r->reduced, first / LbTrajBlock(c), &r->block, r->n_real);
     PetscCall(LargestError(c, r));
     {
       PetscInt64 after[4] = {0}, mine[2] = {0, 0};
@@ -525,4 +407,4 @@ static PetscErrorCode Destroy(TesProblem problem, Lindblad *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-const LbSolver lb_trajectories_evolve = {"trajectories evolve", Check, Estimate, SetUp, Start, Step, Observe, State, Finish, Destroy};
+const LbSolver lb_trajectories_evolve = {"trajectories evolve", LbTrajCheck, LbTrajEstimate, SetUp, Start, Step, Observe, State, Finish, Destroy};

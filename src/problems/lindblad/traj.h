@@ -4,7 +4,7 @@
      i d psi/dt = H_eff psi,   H_eff = H - (i/2) sum_k g_k J_k+ J_k,   until |psi|^2 = u;  then psi <- J_k psi with probability ~ g_k |J_k psi|^2
 
    Files: traj_space.c vectors, traj_window.c and traj_map.c sums of local operators on them, traj_exchange.c the same over members on several nodes, traj_split.c their exponentials, traj_jump.c jumps, traj_dp5.c and traj_strang.c
-   the motion between jumps, traj_path.c one trajectory, traj_groups.c who computes what, traj_start.c mixed
+   the motion between jumps, traj_path.c one trajectory, traj_groups.c who computes what, traj_plan.c what a deck means, traj_start.c mixed
    initial states, traj_reduced.c purity and entropy, traj.c the solver of the kind. */
 #include "liouville.h"
 #include "traj_kernel.h"
@@ -49,6 +49,7 @@ PetscErrorCode LbWaveSet(const LbWaveSpace *space, const double *re, const doubl
 #define LB_WAVE_SITES   40   /* a state space of 2^40 fits no node */
 #define LB_WAVE_TIMES   64   /* factors of time of diagonal terms */
 #define LB_WAVE_SUPPORT 1024 /* dimension of what one product acts on */
+#define LB_WAVE_GATE    64   /* and with strang */
 
 /* one part of a sum: f_time c P, belonging to output `out` */
 typedef struct {

@@ -11,8 +11,6 @@
 #include "traj_exchange.h"
 #include "traj_split.h"
 
-#define GATE 64 /* states of a support at most */
-
 typedef struct {
   int     size, n, *row;  /* n groups of `size` rows of the window's tile */
   int     support;
@@ -97,7 +95,7 @@ PetscErrorCode LbWaveSplitCreate(const LbWaveSpace *space, const LbModel *model,
     for (int q = 0; q < w->window[k].n_supports; q++) {
       const int size = w->support[w->window[k].support[q]].size;
 
-      if (size > GATE && !problem[0]) PetscCall(PetscSNPrintf(problem, 256, "a term acts on sites with %d states in all; the exponentials of strang are for %d at most: take dp5", size, GATE));
+      if (size > LB_WAVE_GATE && !problem[0]) PetscCall(PetscSNPrintf(problem, 256, "a term acts on sites with %d states in all; the exponentials of strang are for %d at most: take dp5", size, LB_WAVE_GATE));
     }
   }
   if (problem[0]) PetscFunctionReturn(PETSC_SUCCESS);
@@ -140,7 +138,7 @@ PetscErrorCode LbWaveSplitCreate(const LbWaveSpace *space, const LbModel *model,
     }
     s->first[k + 1] = n;
   }
-  PetscCall(PetscMalloc2(2 * LB_LANES * rows, &s->tile, 2 * LB_LANES * GATE, &s->work));
+  PetscCall(PetscMalloc2(2 * LB_LANES * rows, &s->tile, 2 * LB_LANES * LB_WAVE_GATE, &s->work));
   PetscCall(LbVecCreate(&space->shared, &s->e));
   PetscCall(FindValues(s));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -170,7 +168,7 @@ PetscErrorCode LbWaveSplitDestroy(LbWaveSplit *split)
 /* e = exp(m) of a small matrix: scaling by a power of two until |m| < 1/2, 16 terms of Taylor's series (remainder 1e-19), squaring */
 static void SmallExponential(int d, const LbComplex *m, LbComplex *e)
 {
-  LbComplex a[GATE * GATE], p[GATE * GATE], q[GATE * GATE];
+  LbComplex a[LB_WAVE_GATE * LB_WAVE_GATE], p[LB_WAVE_GATE * LB_WAVE_GATE], q[LB_WAVE_GATE * LB_WAVE_GATE];
   double    norm = 0;
   int       squarings = 0;
 
@@ -211,7 +209,7 @@ static void PrepareGate(const LbWindows *w, const PetscReal f[], PetscReal h, Ga
 {
   const LbSupport *s    = &w->support[gate->support];
   const int        size = gate->size * gate->size;
-  LbComplex        m[GATE * GATE], e[GATE * GATE];
+  LbComplex        m[LB_WAVE_GATE * LB_WAVE_GATE], e[LB_WAVE_GATE * LB_WAVE_GATE];
 
   for (int half = 0; half < 2; half++) {
     for (int k = 0; k < size; k++) {

@@ -164,28 +164,42 @@ static void ScatterAdd(int64_t n, const int64_t *row, int piece, const double *f
     for (int v = 0; v < piece; v += W) Store(to + row[k] + v, Load(to + row[k] + v) + Load(from + k * piece + v));
 }
 
-/* sums in the order of the list, whatever the length: m is small and the loop is bound by memory */
+#define COMBINE 2048 /* entries whose sums stay in the first cache while the vectors pass by, four at a time */
+
+/* sums in the order of the list, whatever the length */
 static void Combine(int64_t n, int m, const double *c, const double *const *v, double *y)
 {
-  int64_t i = 0;
+  double sum[COMBINE] __attribute__((aligned(64)));
 
-  for (; i + 2 * W <= n; i += 2 * W) {
-    vec s0 = Splat(c[0]) * Load(v[0] + i), s1 = Splat(c[0]) * Load(v[0] + i + W);
+  for (int64_t from = 0; from < n; from += COMBINE) {
+    const int64_t count = n - from < COMBINE ? n - from : COMBINE;
+    int           k     = 0;
 
-    for (int k = 1; k < m; k++) {
-      const vec ck = Splat(c[k]);
+    while (k < m) {
+      const int     first = k == 0, many = m - k < 4 ? 1 : 4;
+      const double *v0 = v[k] + from, *v1 = v[k + many / 4] + from, *v2 = v[k + many / 4 * 2] + from, *v3 = v[k + many / 4 * 3] + from;
+      const vec     c0 = Splat(c[k]), c1 = Splat(c[k + many / 4]), c2 = Splat(c[k + many / 4 * 2]), c3 = Splat(c[k + many / 4 * 3]);
+      double       *to = k + many == m ? y + from : sum;
+      int64_t       i  = 0;
 
-      s0 += ck * Load(v[k] + i);
-      s1 += ck * Load(v[k] + i + W);
+      for (; i + W <= count; i += W) {
+        vec s = first ? c0 * Load(v0 + i) : Load(sum + i) + c0 * Load(v0 + i);
+
+        if (many == 4) {
+          s += c1 * Load(v1 + i);
+          s += c2 * Load(v2 + i);
+          s += c3 * Load(v3 + i);
+        }
+        Store(to + i, s);
+      }
+      for (; i < count; i++) {
+        double s = first ? c[k] * v0[i] : W > 2 ? fma(c[k], v0[i], sum[i]) : sum[i] + c[k] * v0[i];
+
+        for (int q = 1; q < many; q++) s = W > 2 ? fma(c[k + q], v[k + q][from + i], s) : s + c[k + q] * v[k + q][from + i];
+        to[i] = s;
+      }
+      k += many;
     }
-    Store(y + i, s0);
-    Store(y + i + W, s1);
-  }
-  for (; i < n; i++) {
-    double s = c[0] * v[0][i];
-
-    for (int k = 1; k < m; k++) s = W > 2 ? fma(c[k], v[k][i], s) : s + c[k] * v[k][i];
-    y[i] = s;
   }
 }
 

@@ -142,6 +142,42 @@ static PetscErrorCode CheckNetwork(TesProblem problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* blocks that the grid allows, groups that the batch has units for */
+static PetscErrorCode CheckParallel(TesProblem problem)
+{
+  Mgno          *m    = TesProblemCtx(problem);
+  const PetscInt unit = MgnoUnitOf(m), units = (m->train.batch + unit - 1) / unit;
+  MgnoNetSpec    spec;
+  MgnoPlan      *plan;
+
+  PetscFunctionBegin;
+  if (MgnoDoes(m, MGNO_TRAIN) && m->parallel.groups > units)
+    PetscCall(TesDeckComplain(problem, "parallel.groups", "is more than the %" PetscInt_FMT " work units of a batch (train.batch = %" PetscInt_FMT ", parallel.blocks)", units, m->train.batch));
+  if (m->parallel.blocks.n > m->grid.dim + 1) {
+    PetscCall(TesDeckComplain(problem, "parallel.blocks", "has %" PetscInt_FMT " entries, wanted at most the samples and one for each of grid.dim = %" PetscInt_FMT, m->parallel.blocks.n, m->grid.dim));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (m->parallel.grid.n > m->grid.dim) PetscCall(TesDeckComplain(problem, "parallel.grid", "has %" PetscInt_FMT " entries, wanted at most one for each of grid.dim = %" PetscInt_FMT, m->parallel.grid.n, m->grid.dim));
+  for (PetscInt d = 0; d < m->grid.dim; d++) {
+    const PetscInt blocks = m->parallel.blocks.n > d + 1 ? m->parallel.blocks.v[d + 1] : 1;
+
+    if (d < m->parallel.grid.n && m->parallel.grid.v[d] > blocks)
+      PetscCall(TesDeckComplain(problem, "parallel.grid", "has %" PetscInt_FMT " ranks along %c, parallel.blocks cuts the grid in %" PetscInt_FMT " there: a block is never cut", m->parallel.grid.v[d], "xyz"[d], blocks));
+  }
+  MgnoModelSpec(m, &spec);
+  if (m->model.levels > NET_LEVELS) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(MgnoPlanCreate(&spec, &plan));
+  if (plan->n_cut < 1)
+    PetscCall(TesDeckComplain(problem, "parallel.blocks", "must leave at least parallel.min_local points per block and dimension: a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " points is cut in blocks of less than parallel.min_local = %" PetscInt_FMT " points", m->n[0], m->n[1], m->n[2],
+                              m->parallel.min_local));
+  for (PetscInt d = 0; d < m->grid.dim && plan->n_cut >= 1; d++) {
+    if (spec.blocks[d] > 1 && spec.side[d][0] == NET_WRAP && !plan->torus[d])
+      PetscCall(TesDeckComplain(problem, "parallel.blocks", "cannot cut along %c, where the grid is periodic and %" PetscInt_FMT " points cannot be halved %" PetscInt_FMT " times", "xyz"[d], m->n[d], m->model.levels - 1));
+  }
+  PetscCall(MgnoPlanDestroy(&plan));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode MgnoCheck(TesProblem problem)
 {
   Mgno *m = TesProblemCtx(problem);
@@ -151,6 +187,7 @@ PetscErrorCode MgnoCheck(TesProblem problem)
   PetscCall(CheckGrid(problem));
   PetscCall(CheckData(problem));
   if (m->network) PetscCall(CheckNetwork(problem));
+  if (m->network) PetscCall(CheckParallel(problem));
   for (PetscInt a = 0; a < m->actions.n; a++)
     for (PetscInt b = a + 1; b < m->actions.n; b++) {
       if (m->actions.v[a] == m->actions.v[b]) PetscCall(TesDeckComplain(problem, "actions", "must not name %s twice", mgno_action_names[m->actions.v[a]]));
@@ -159,13 +196,24 @@ PetscErrorCode MgnoCheck(TesProblem problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* bytes of the network on a rank: fields per layer and weights in three forms */
-static PetscReal NetworkBytes(const Mgno *m, const MgnoPlan *plan)
+/* bytes of the network on a rank: fields per layer of the samples of a round, shared by the members of a group; weights in three forms; a gradient per leaf */
+static PetscReal NetworkBytes(const Mgno *m, const MgnoPlan *plan, const MgnoRanks *ranks)
 {
+  const PetscReal samples = ranks->members > 1 ? (PetscReal)MgnoTogether(m) / ranks->members : 1, leaves = plan->n_blocks > 1 ? (PetscReal)plan->n_blocks / ranks->members + 1 : 1;
   const PetscReal word = m->precision ? 8 : 4, padded = (m->model.channels + MGNO_PAD - 1) / MGNO_PAD * MGNO_PAD, coarse = m->grid.dim == 3 ? 8. / 7 : 4. / 3;
   const PetscReal layers = MgnoDoes(m, MGNO_TRAIN) && m->train.recompute == 0 ? m->model.layers : 1;
 
-  return word * ((PetscReal)m->points * padded * coarse * (5 * layers + 6) + 3 * (PetscReal)plan->size) + 8 * 8 * (PetscReal)plan->size;
+  return word * (samples * (PetscReal)m->points * padded * coarse * (5 * layers + 6) + (2 + leaves * (ranks->members > 1 ? MgnoTogether(m) : 1)) * (PetscReal)plan->size) + 8 * 8 * (PetscReal)plan->size;
+}
+
+/* bytes that a member of a group sends per batch: ghosts (about nine exchanges of C channels per layer and cut level, forward and backward) and four transposes per layer of the first level that is whole */
+static PetscReal HaloBytes(const Mgno *m, const MgnoRanks *ranks)
+{
+  const PetscReal word = m->precision ? 8 : 4, padded = (m->model.channels + MGNO_PAD - 1) / MGNO_PAD * MGNO_PAD, samples = PetscCeilReal((PetscReal)m->train.batch / ranks->groups);
+  PetscReal       side = 0;
+
+  for (PetscInt d = 0; d < m->grid.dim; d++) side += ranks->p[d] > 1 ? 2 * (PetscReal)m->points / m->n[d] * ranks->p[d] / ranks->members : 0;
+  return ranks->members > 1 ? word * padded * samples * m->model.layers * (9 * 2 * side + 4 * (PetscReal)m->points / 16 / ranks->members) : 0;
 }
 
 PetscErrorCode MgnoEstimate(TesProblem problem, TesEstimate *estimate)
@@ -184,17 +232,19 @@ PetscErrorCode MgnoEstimate(TesProblem problem, TesEstimate *estimate)
   estimate->work           = PetscMin((PetscReal)m->data.part, (PetscReal)m->samples);
   PetscCall(PetscSNPrintf(estimate->note, sizeof(estimate->note), "%" PetscInt64_FMT " samples of %s on %" PetscInt64_FMT " points", m->samples, m->family->name, m->points));
   if (m->network) {
-    const PetscInt units = PetscMin(m->parallel.blocks, m->train.batch);
-    size_t         used;
+    MgnoRanks ranks;
+    size_t    used;
 
     MgnoModelSpec(m, &spec);
     PetscCall(MgnoPlanCreate(&spec, &plan));
     if (!m->plan) m->plan = plan; /* lent to the counts of steps */
-    estimate->bytes_per_rank += NetworkBytes(m, plan);
+    MgnoRanksChoose(m, plan, estimate->ranks, &ranks);
+    estimate->bytes_per_rank += NetworkBytes(m, plan, &ranks);
     estimate->bytes_output += 8 * 5 * (PetscReal)plan->size;
     if (MgnoDoes(m, MGNO_TRAIN)) {
-      estimate->usable_ranks = (int)PetscMin(estimate->ranks, PetscMax(estimate->usable_ranks == estimate->ranks ? 1 : estimate->usable_ranks, units));
-      estimate->bytes_sent   = estimate->ranks > 1 ? 2 * 3 * 8 * (PetscReal)plan->size : 0;
+      if (MgnoDoes(m, MGNO_GENERATE)) estimate->usable_ranks = (int)PetscMin(estimate->ranks, PetscMax(estimate->usable_ranks == estimate->ranks ? 1 : estimate->usable_ranks, ranks.used));
+      else estimate->usable_ranks = PetscMin(estimate->ranks, ranks.used);
+      estimate->bytes_sent   = (estimate->ranks > 1 ? 2 * 3 * 8 * (PetscReal)plan->size : 0) + HaloBytes(m, &ranks);
       estimate->work         = m->train.batch;
     }
     PetscCall(PetscStrlen(estimate->note, &used));

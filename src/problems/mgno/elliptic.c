@@ -302,6 +302,13 @@ PetscErrorCode MgnoEllipticSolve(MgnoElliptic e, const PetscReal *f, PetscReal *
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode MgnoEllipticHistory(MgnoElliptic e, PetscReal *norms, PetscInt room)
+{
+  PetscFunctionBegin;
+  PetscCall(KSPSetResidualHistory(e->ksp, norms, room, PETSC_FALSE));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode MgnoEllipticApply(MgnoElliptic e, const PetscReal *u, PetscReal *au)
 {
   PetscScalar *v;

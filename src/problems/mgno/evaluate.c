@@ -5,22 +5,16 @@
 
 #define GROUP 64 /* pairs that are in memory at a time, over all ranks */
 
-static PetscErrorCode Values(TesProblem problem, MgnoNet net, MgnoLoss loss[], const TesPartition *work, const PetscInt64 pair[], PetscReal *x, PetscReal *y, PetscReal *values)
+static PetscErrorCode Values(TesProblem problem, MgnoLoss loss[], const MgnoWork *work, const PetscInt64 pair[], const PetscReal *x, const PetscReal *o, const PetscReal *y, PetscReal *values)
 {
   Mgno            *m  = TesProblemCtx(problem);
   const PetscInt64 in = m->points * m->model.in_channels, out = m->points * m->model.out_channels;
-  PetscReal       *o, *raw;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2(out, &o, in, &raw));
-  for (PetscInt64 i = 0; i < work->n_local; i++) {
-    PetscCall(PetscArraycpy(raw, x + i * in, in));
-    PetscCall(MgnoModelApply(m, net, x + i * in, o));
+  for (PetscInt64 i = 0; i < work->n_local; i++)
     for (int k = 0; k < MGNO_METRICS; k++) {
-      if (loss[k]) PetscCall(MgnoLossValue(loss[k], pair[work->first + i], raw, o, y + i * out, &values[(work->first + i) * MGNO_METRICS + k], NULL));
+      if (loss[k]) PetscCall(MgnoLossValue(loss[k], pair[work->first + i], x + i * in, o + i * out, y + i * out, &values[(work->first + i) * MGNO_METRICS + k], NULL));
     }
-  }
-  PetscCall(PetscFree2(o, raw));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -46,16 +40,21 @@ PetscErrorCode MgnoMetrics(TesProblem problem, PetscInt64 first, PetscInt64 coun
   PetscCall(PetscArrayzero(values, count * MGNO_METRICS));
   for (PetscInt64 g = 0; g < count; g += GROUP) {
     const PetscInt64 n = PetscMin(GROUP, count - g);
-    TesPartition     work;
-    PetscInt64       pair[GROUP];
-    PetscReal       *x, *y;
+    MgnoWork         work;
+    PetscInt64       pair[GROUP], in, out;
+    PetscReal       *x, *y, *o, *raw;
 
-    PetscCall(TesPartitionCreate(comm, n, 1, &work));
+    PetscCall(MgnoWorkCreate(problem, n, 1, &work));
+    in  = m->points * m->model.in_channels * work.n_local;
+    out = m->points * m->model.out_channels * work.n_local;
     for (PetscInt64 i = 0; i < n; i++) pair[i] = first + g + i;
-    PetscCall(PetscMalloc2(m->points * m->model.in_channels * work.n_local + 1, &x, m->points * m->model.out_channels * work.n_local + 1, &y));
+    PetscCall(PetscMalloc4(in + 1, &x, out + 1, &y, out + 1, &o, in + 1, &raw));
     PetscCall(MgnoSamplesFetch(problem, &work, pair, x, y));
-    PetscCall(TesAgree(comm, Values(problem, net, loss, &work, pair, x, y, values + g * MGNO_METRICS)));
-    PetscCall(PetscFree2(x, y));
+    PetscCall(PetscArraycpy(raw, x, in)); /* losses see the input as it is */
+    PetscCall(MgnoModelRun(m, net, &work, x, o));
+    PetscCall(TesAgree(comm, Values(problem, loss, &work, pair, raw, o, y, values + g * MGNO_METRICS)));
+    PetscCall(PetscFree4(x, y, o, raw));
+    PetscCall(MgnoWorkDestroy(&work));
   }
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, values, (PetscMPIInt)(count * MGNO_METRICS), MPIU_REAL, MPI_SUM, comm)); /* one contribution each: exact */
   for (int k = 0; k < MGNO_METRICS; k++) PetscCall(MgnoLossDestroy(&loss[k]));
@@ -118,19 +117,19 @@ static PetscErrorCode ReportWorst(TesProblem problem, TesReport report, PetscInt
   Mgno            *m    = TesProblemCtx(problem);
   MPI_Comm         comm = TesProblemComm(problem);
   const PetscInt64 pair = (PetscInt64)(m->data.train + m->data.validation) * m->frames + worst;
-  TesPartition     work;
+  MgnoWork         work;
   MgnoNet          net;
   PetscReal       *x, *y, *o, *raw, most = 0;
 
   PetscFunctionBegin;
-  PetscCall(TesPartitionCreate(comm, 1, 1, &work)); /* rank 0 */
+  PetscCall(MgnoWorkCreate(problem, 1, 1, &work)); /* rank 0 */
   PetscCall(PetscMalloc4(m->points * m->model.in_channels, &x, m->points * m->model.out_channels, &y, m->points * m->model.out_channels, &o, m->points * m->model.in_channels, &raw));
   PetscCall(MgnoSamplesFetch(problem, &work, &pair, x, y));
   PetscCall(MgnoModelNet(m, PETSC_FALSE, &net));
   PetscCall(MgnoNetWeights(net, m->best));
+  PetscCall(PetscArraycpy(raw, x, m->points * m->model.in_channels * work.n_local));
+  PetscCall(MgnoModelRun(m, net, &work, x, o));
   if (work.n_local) {
-    PetscCall(PetscArraycpy(raw, x, m->points * m->model.in_channels));
-    PetscCall(MgnoModelApply(m, net, x, o));
     for (PetscInt64 i = 0; i < m->points; i++) most = PetscMax(most, PetscAbsReal(y[i]));
   }
   PetscCallMPI(MPI_Bcast(&most, 1, MPIU_REAL, 0, comm));
@@ -142,6 +141,24 @@ static PetscErrorCode ReportWorst(TesProblem problem, TesReport report, PetscInt
   }
   PetscCall(MgnoReportSample(m, comm, report, "worst_error", "1", "output minus wanted output", 0, o, most));
   PetscCall(PetscFree4(x, y, o, raw));
+  PetscCall(MgnoWorkDestroy(&work));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* how many of the n ascending values lie in each of BINS equal intervals from the least to the largest */
+#define BINS 16
+static PetscErrorCode Histogram(Mgno *m, TesReport report, PetscInt64 n, const PetscReal *ascending)
+{
+  const PetscReal low = ascending[0], width = (ascending[n - 1] - low) / BINS;
+  PetscReal       middle[BINS], count[BINS] = {0};
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < BINS; k++) middle[k] = low + (k + 0.5) * width;
+  for (PetscInt64 i = 0; i < n && width > 0; i++) count[PetscMin(BINS - 1, (PetscInt)((ascending[i] - low) / width))]++;
+  if (width > 0) {
+    PetscCall(MgnoReportColumn(m, report, "histogram/l2", BINS, middle, "1", "relative L2 error, middle of the interval", 1));
+    PetscCall(MgnoReportColumn(m, report, "histogram/samples", BINS, count, "1", "test samples in the interval", 0));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -157,6 +174,9 @@ PetscErrorCode MgnoEvaluateReport(TesProblem problem, TesReport report)
 
   PetscFunctionBegin;
   if (!n) PetscFunctionReturn(PETSC_SUCCESS);
+  /* a restart of a run that was killed between its last checkpoint and its report comes here without a step */
+  PetscCall(MgnoSamplesLoad(problem));
+  PetscCall(MgnoModelLoad(problem));
   PetscCall(PetscMalloc1(n, &column));
   for (int k = 0; k < MGNO_METRICS; k++) {
     TesFigureNote note = {.unit = "1", .scale = 1, .help = help};
@@ -187,6 +207,7 @@ PetscErrorCode MgnoEvaluateReport(TesProblem problem, TesReport report)
     PetscCall(TesReportReal(report, name, column[n - 1], &note));
     if (k == 0) {
       PetscCall(MgnoReportColumn(m, report, "test/l2_sorted", n, column, "1", "relative L2 error of the test samples, ascending", 1));
+      PetscCall(Histogram(m, report, n, column));
       PetscCall(MgnoReportColumn(m, report, "test/number", n, NULL, "1", "rank in the order of errors", 0));
     }
   }

@@ -9,7 +9,8 @@
      rollout    the network as a step in time (rollout.c)
    The state names the action and the place in it.
 
-   Distribution: samples over the ranks; all that belongs to one sample is done by one rank, so nothing depends on the number of ranks. */
+   Distribution: samples over groups of ranks; a group shares the grids of its samples in the network (ranks.c, net_halo_impl.h). Data, losses and solves of a sample are done by one rank. Nothing
+   depends on the number of ranks. */
 #include "model.h"
 
 const char *const mgno_action_names[] = {"generate", "train", "evaluate", "predict", "solve", "rollout", NULL};
@@ -29,6 +30,8 @@ static const char *const normalize_names[] = {"none", "gaussian", "pointwise", N
 static const char *const select_names[]    = {"last", "best_validation", NULL};
 static const char *const recompute_names[] = {"none", "layer", NULL};
 static const char *const reduce_names[]    = {"exact", "blocks", "fast", NULL};
+static const char *const halo_names[]      = {"narrow", "wide", NULL};
+static const char *const gather_names[]    = {"transpose", "gather", NULL};
 static const char *const method_names[]    = {"fgmres", "cg", NULL};
 static const char *const factor_names[]    = {"none", "double", "fourfold", NULL};
 static const char *const source_names[]    = {"constant", "random", NULL};
@@ -125,7 +128,15 @@ static const TesKey keys[] = {
   TES_INT(Mgno, solve.max_it, .fallback = "200", .range = TES_BETWEEN(1, 1000000), .help = "iterations per solve at most"),
   TES_INT(Mgno, solve.samples, .fallback = "0", .range = TES_AT_LEAST(0), .help = "test samples that are solved; 0: all"),
   TES_ENUM(Mgno, parallel.reduce, .fallback = "exact", .choices = reduce_names, .help = "sums of gradients: exact and blocks give the same bits on any number of ranks, fast does not"),
-  TES_INT(Mgno, parallel.blocks, .fallback = "4", .range = TES_BETWEEN(1, 1000000), .help = "work units of a batch: samples are split over the ranks in these; results do not depend on the ranks, but on this"),
+  TES_INTS(Mgno, parallel.blocks, .fallback = "[4]", .min_items = 1, .max_items = 4, .range = TES_BETWEEN(1, 1000000),
+           .help = "work units of a batch, then blocks of the grid along x, y, z (1 where not given): what ranks are given, never cut; results do not depend on the ranks, but on this"),
+  TES_INT(Mgno, parallel.groups, .fallback = "0", .range = TES_AT_LEAST(0), .help = "groups of ranks that the samples of a batch are split over, at most; 0: as many as there are units"),
+  TES_INTS(Mgno, parallel.grid, .fallback = "[0]", .min_items = 1, .max_items = 3, .range = TES_BETWEEN(0, 64),
+           .help = "ranks per dimension that share the grids of a group's samples, x first, at most (1 where not given); 0: only where ranks are left over"),
+  TES_ENUM(Mgno, parallel.halo, .fallback = "narrow", .choices = halo_names, .help = "between ranks that share a grid: ghosts for one operator at a time, or for a smoothing step, which is then worked on twice near the border; same bits"),
+  TES_ENUM(Mgno, parallel.coarse, .fallback = "transpose", .choices = gather_names,
+           .help = "levels that are too coarse for the blocks: each rank does them for some of the samples, or one rank does them for all; same bits"),
+  TES_INT(Mgno, parallel.min_local, .fallback = "8", .range = TES_BETWEEN(4, 4096), .help = "points per dimension that a block has at least on the levels that are cut; results depend on it"),
   TES_KEYS_END,
 };
 
@@ -143,7 +154,15 @@ static const TesFigure figures[] = {
   {.name = "worst_prediction", .sort = TES_FIGURE_IMAGE, .title = "its prediction", .file = "result", .y = {"fields/worst_prediction"}, .x_label = "x", .y_label = "y"},
   {.name = "worst_error", .sort = TES_FIGURE_IMAGE, .title = "prediction minus truth", .file = "result", .y = {"fields/worst_error"}, .x_label = "x", .y_label = "y"},
   {.name = "solve", .sort = TES_FIGURE_POINTS, .title = "iterations to solve.rtol", .file = "result", .x = "solved/sample", .y = {"solve/*"}, .x_label = "test sample", .y_label = "iterations"},
+  {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "relative residual, first test sample", .file = "result", .y = {"convergence/*"}, .x_label = "iteration", .y_label = "relative residual", .log_y = PETSC_TRUE},
+  {.name = "histogram", .sort = TES_FIGURE_STEMS, .title = "errors of the test samples", .file = "result", .x = "histogram/l2", .y = {"histogram/samples"}, .x_label = "relative L2 error", .y_label = "samples"},
   {.name = "rollout", .sort = TES_FIGURE_LINES, .title = "relative L2 error of a rollout", .file = "result", .x = "rollout/time", .y = {"rollout/l2"}, .x_label = "time", .y_label = "relative L2 error"},
+  {.name = "rollout_first_truth", .sort = TES_FIGURE_IMAGE, .title = "first frame, truth, first test trajectory", .file = "result", .y = {"fields/rollout_first_truth"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_first_prediction", .sort = TES_FIGURE_IMAGE, .title = "first frame, rollout of the network, first test trajectory", .file = "result", .y = {"fields/rollout_first_prediction"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_middle_truth", .sort = TES_FIGURE_IMAGE, .title = "middle frame, truth, first test trajectory", .file = "result", .y = {"fields/rollout_middle_truth"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_middle_prediction", .sort = TES_FIGURE_IMAGE, .title = "middle frame, rollout of the network, first test trajectory", .file = "result", .y = {"fields/rollout_middle_prediction"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_last_truth", .sort = TES_FIGURE_IMAGE, .title = "last frame, truth, first test trajectory", .file = "result", .y = {"fields/rollout_last_truth"}, .x_label = "x", .y_label = "y"},
+  {.name = "rollout_last_prediction", .sort = TES_FIGURE_IMAGE, .title = "last frame, rollout of the network, first test trajectory", .file = "result", .y = {"fields/rollout_last_prediction"}, .x_label = "x", .y_label = "y"},
   {.name = NULL},
 };
 
@@ -226,6 +245,7 @@ static PetscErrorCode State(TesProblem problem, TesState state)
   if (MgnoDoes(m, MGNO_EVALUATE)) PetscCall(MgnoEvaluateState(problem, state));
   if (MgnoDoes(m, MGNO_SOLVE)) {
     PetscCall(TesStateRealsGrow(state, "solve/values", &m->n_solved, &m->solved));
+    PetscCall(TesStateRealsGrow(state, "solve/traced", &m->n_traced, &m->traced));
     PetscCall(TesStateReals(state, "solve/seconds", (PetscInt64)(sizeof(m->solve_seconds) / sizeof(m->solve_seconds[0])), m->solve_seconds));
   }
   if (MgnoDoes(m, MGNO_ROLLOUT)) PetscCall(TesStateRealsGrow(state, "rollout/errors", &m->n_rolled, &m->rolled));
@@ -243,6 +263,7 @@ static PetscErrorCode Destroy(TesProblem problem)
   PetscCall(MgnoSamplesDestroy(m));
   PetscCall(PetscFree(m->errors));
   PetscCall(PetscFree(m->solved));
+  PetscCall(PetscFree(m->traced));
   PetscCall(PetscFree(m->rolled));
   PetscCall(PetscFree(m->finer));
   PetscCall(MgnoReportDestroy(m));
@@ -259,7 +280,7 @@ const TesProblemKind        TesProblemMgno = {
   .work_unit    = "images",
   .step_unit    = "one part of the data set, a portion of an epoch (about 3e11 operations), of the test samples, of the predictions, 8 solves or 16 rollouts",
   .figures      = figures,
-  .state_format = 1,
+  .state_format = 2,
   .check        = MgnoCheck,
   .estimate     = MgnoEstimate,
   .setup        = SetUp,

@@ -2,7 +2,8 @@
 /* mgno, private to this folder: the deck, the families of equations, data sets, and what an action of a run is.
 
    Samples are numbered 0 .. train + validation + test - 1: the first `train` of a data set, then `validation`, then `test`. A sample is a pair of fields
-   x [in channels][points] and y [out channels][points], points with x fastest. Everything about one sample is done by one rank; samples are split over the ranks. */
+   x [in channels][points] and y [out channels][points], points with x fastest. Samples are split over the ranks: data, losses and solves of a sample belong to one rank; the network may share its
+   grid with others (ranks.c). */
 #include <petscmat.h>
 #include <tessera/fft.h>
 #include <tessera/grid.h>
@@ -73,6 +74,7 @@ PetscErrorCode MgnoEllipticDestroy(MgnoElliptic *elliptic);
 PetscErrorCode MgnoEllipticCoefficient(MgnoElliptic elliptic, const PetscReal *a);              /* a > 0 */
 PetscErrorCode MgnoEllipticSolve(MgnoElliptic elliptic, const PetscReal *f, PetscReal *u, PetscBool guess, PetscReal *residual, PetscInt *its); /* residual: |f - A u| / |f|, recomputed */
 PetscErrorCode MgnoEllipticApply(MgnoElliptic elliptic, const PetscReal *u, PetscReal *au);
+PetscErrorCode MgnoEllipticHistory(MgnoElliptic elliptic, PetscReal *norms, PetscInt room); /* norms of the residuals of the next solve, 0 where there are fewer; the array must live until then */
 PetscErrorCode MgnoEllipticMatrix(MgnoElliptic elliptic, Mat *A); /* borrowed */
 
 /* ---- stencil.c: the same on the points of a sample ---- */
@@ -131,6 +133,15 @@ typedef struct {
   TesPartition part;                /* samples over the ranks */
   MgnoRows     rows;
 } MgnoSamples;
+
+/* groups of ranks that share grids (ranks.c) */
+typedef struct {
+  int       groups, members, used, size; /* used = groups members of size ranks */
+  PetscInt  p[MGNO_DIM];                 /* members per dimension */
+  int       number, member;              /* of this rank's group, of this rank in it */
+  PetscBool idle;
+  MPI_Comm  group, peers;                /* with more than one member: the group; the same member of all groups */
+} MgnoRanks;
 
 /* ---- the context ---- */
 struct _Mgno {
@@ -200,8 +211,9 @@ struct _Mgno {
     PetscInt  max_it, samples;
   } solve;
   struct {
-    int      reduce;
-    PetscInt blocks;
+    int      reduce, halo, coarse;
+    PetscInt groups, min_local;
+    TesInts  blocks, grid;
   } parallel;
 
   /* derived from the deck */
@@ -230,6 +242,8 @@ struct _Mgno {
   PetscInt64 n_history, n_errors, n_rolled, n_solved, n_finer;
   PetscReal *finer;                                   /* [samples][ways] errors at the finer resolution */
   PetscReal *rolled, *solved;                         /* [trajectories][frames] errors; [samples][methods][2] iterations, residuals */
+  PetscInt64 n_traced;
+  PetscReal *traced;                                  /* [methods][iterations] residuals of the first test sample; -1 after the last */
   PetscReal  solve_seconds[8];                        /* per method, over the samples */
   PetscReal *history, *errors;                        /* per epoch; [pairs][metrics] of the test */
   PetscReal *theta, *best;                            /* weights, and those that are reported */
@@ -239,10 +253,11 @@ struct _Mgno {
   /* made in set-up or at first use */
   MgnoMaker         maker; /* of the action generate */
   struct MgnoPlan_ *plan;
-  struct _MgnoNet  *net[2]; /* inference, training */
+  MgnoRanks         ranks;
+  struct _MgnoNet  *net[3]; /* inference, training; inference on this rank alone */
   MgnoSamples       loaded;
   TesOptimizer      optimizer;
-  TesReducer        reducer;
+  struct _MgnoSum  *sum;
   struct _MgnoLoss *loss, *loss_l2;
   PetscReal        *g, *packed, *raw;
   PetscInt64        predict_samples;

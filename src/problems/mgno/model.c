@@ -8,6 +8,7 @@ void MgnoModelSpec(const Mgno *m, MgnoNetSpec *s)
   *s = (MgnoNetSpec){.dim = m->grid.dim, .layers = m->model.layers, .channels = m->model.channels, .c_in = m->model.in_channels, .c_out = m->model.out_channels, .levels = m->model.levels,
                      .coarse = m->model.coarse_problem, .transfer = m->model.transfer, .tie = m->model.tie, .skip = m->model.skip, .norm = m->model.norm, .activation = m->model.activation,
                      .conv_bias = m->model.conv_bias, .zero_transposed = m->model.compat == 1 ? PETSC_TRUE : PETSC_FALSE};
+  MgnoSpecBlocks(m, s->blocks, &s->min_local);
   for (PetscInt d = 0; d < NET_DIM; d++) {
     s->n[d] = m->n[d];
     for (PetscInt k = 0; k < 2 && d < m->grid.dim && m->boundary.n; k++) {
@@ -103,6 +104,7 @@ PetscErrorCode MgnoModelSetUp(TesProblem problem)
   PetscFunctionBegin;
   MgnoModelSpec(m, &s);
   PetscCall(MgnoPlanCreate(&s, &m->plan));
+  PetscCall(MgnoRanksSetUp(problem));
   PetscCall(PetscCalloc2(m->plan->size, &m->theta, m->plan->size, &m->best));
   for (int which = 0; which < 2; which++) PetscCall(PetscCalloc2(MgnoNormalizerLength(m, which), &m->mean[which], MgnoNormalizerLength(m, which), &m->deviation[which]));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -111,8 +113,8 @@ PetscErrorCode MgnoModelSetUp(TesProblem problem)
 PetscErrorCode MgnoModelDestroy(Mgno *m)
 {
   PetscFunctionBegin;
-  PetscCall(MgnoNetDestroy(&m->net[0]));
-  PetscCall(MgnoNetDestroy(&m->net[1]));
+  for (int k = 0; k < 3; k++) PetscCall(MgnoNetDestroy(&m->net[k]));
+  PetscCall(MgnoRanksDestroy(m));
   PetscCall(MgnoPlanDestroy(&m->plan));
   PetscCall(PetscFree2(m->theta, m->best));
   for (int which = 0; which < 2; which++) PetscCall(PetscFree2(m->mean[which], m->deviation[which]));
@@ -121,27 +123,59 @@ PetscErrorCode MgnoModelDestroy(Mgno *m)
 
 PetscErrorCode MgnoModelNet(Mgno *m, PetscBool training, MgnoNet *net)
 {
+  const MgnoRanks *r     = &m->ranks;
+  const PetscBool  split = r->members > 1 && !r->idle ? PETSC_TRUE : PETSC_FALSE, learns = training && !r->idle ? PETSC_TRUE : PETSC_FALSE;
+  const MgnoSplit  how   = {.comm = r->group, .p = {r->p[0], r->p[1], r->p[2]}, .gather = m->parallel.coarse == 1 ? PETSC_TRUE : PETSC_FALSE, .wide = m->parallel.halo == 1 ? PETSC_TRUE : PETSC_FALSE};
+  MgnoNet         *of    = &m->net[learns ? 1 : 0];
+
   PetscFunctionBegin;
-  if (!m->net[training ? 1 : 0]) PetscCall(MgnoNetCreate(m->plan, m->precision == 0 ? PETSC_TRUE : PETSC_FALSE, training, m->train.recompute == 1 ? PETSC_TRUE : PETSC_FALSE, &m->net[training ? 1 : 0]));
-  *net = m->net[training ? 1 : 0];
+  if (!*of) PetscCall(MgnoNetCreateSplit(m->plan, m->precision == 0 ? PETSC_TRUE : PETSC_FALSE, learns, m->train.recompute == 1 ? PETSC_TRUE : PETSC_FALSE, split ? &how : NULL, split ? MgnoTogether(m) : 1, of));
+  *net = *of;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode MgnoModelApply(Mgno *m, MgnoNet net, PetscReal *x, PetscReal *o)
+PetscErrorCode MgnoModelNetAlone(Mgno *m, MgnoNet *net)
 {
-  const PetscInt64 both = m->points * PetscMin(m->model.in_channels, m->model.out_channels);
+  MgnoNet *of = &m->net[m->ranks.members > 1 ? 2 : 0];
+
+  PetscFunctionBegin;
+  if (!*of) PetscCall(MgnoNetCreate(m->plan, m->precision == 0 ? PETSC_TRUE : PETSC_FALSE, PETSC_FALSE, PETSC_FALSE, of));
+  *net = *of;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoModelApply(Mgno *m, MgnoNet net, PetscInt64 n, PetscReal *x, PetscReal *o)
+{
+  const PetscInt64 both = m->points * PetscMin(m->model.in_channels, m->model.out_channels), in = m->points * m->model.in_channels, out = m->points * m->model.out_channels;
   PetscReal       *kept = NULL;
 
   PetscFunctionBegin;
   if (m->model.output) {
-    PetscCall(PetscMalloc1(both, &kept));
-    PetscCall(PetscArraycpy(kept, x, both));
+    PetscCall(PetscMalloc1(both * n + 1, &kept));
+    for (PetscInt64 i = 0; i < n; i++) PetscCall(PetscArraycpy(kept + i * both, x + i * in, both));
   }
-  MgnoNormalizerEncode(m, x);
+  for (PetscInt64 i = 0; i < n; i++) MgnoNormalizerEncode(m, x + i * in);
   PetscCall(MgnoNetForward(net, x, o));
-  MgnoNormalizerDecode(m, o, PETSC_FALSE);
-  for (PetscInt64 i = 0; i < both && kept; i++) o[i] += kept[i];
+  for (PetscInt64 i = 0; i < n; i++) {
+    MgnoNormalizerDecode(m, o + i * out, PETSC_FALSE);
+    for (PetscInt64 k = 0; k < both && kept; k++) o[i * out + k] += kept[i * both + k];
+  }
   PetscCall(PetscFree(kept));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoModelRun(Mgno *m, MgnoNet net, const MgnoWork *work, PetscReal *x, PetscReal *o)
+{
+  const PetscInt64 in = m->points * m->model.in_channels, out = m->points * m->model.out_channels;
+  PetscInt64       n;
+
+  PetscFunctionBegin;
+  for (PetscInt64 at = 0; at < work->group_n; at += n) {
+    PetscInt64 first, share;
+
+    PetscCall(MgnoWorkRound(m, net, work, at, &n, &first, &share));
+    PetscCall(MgnoModelApply(m, net, share, x + first * in, o + first * out));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

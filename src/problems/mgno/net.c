@@ -1,12 +1,42 @@
-/* The network behind one interface for both precisions: packing tables and the calls into net_impl.h. */
+/* The network behind one interface for both precisions: packing tables, who has which samples of a round, and the calls into net_impl.h. */
+#include <tessera/partition.h>
 #include "net.h"
 
+void MgnoSplitBlocks(const MgnoPlan *plan, const MgnoSplit *split, int rank, PetscInt d, PetscInt *first, PetscInt *last)
+{
+  TesPartition part;
+  PetscInt64   start, count;
+  int          place = rank;
+
+  for (PetscInt e = 0; e < d; e++) place /= (int)split->p[e];
+  (void)TesPartitionCreateFor(place % (int)split->p[d], (int)split->p[d], PetscMax(plan->spec.blocks[d], 1), 1, &part);
+  TesPartitionRange(&part, place % (int)split->p[d], &start, &count);
+  *first = (PetscInt)start;
+  *last  = (PetscInt)(start + count);
+}
+
 PetscErrorCode MgnoNetCreate(const MgnoPlan *plan, PetscBool single, PetscBool training, PetscBool recompute, MgnoNet *out)
+{
+  PetscFunctionBegin;
+  PetscCall(MgnoNetCreateSplit(plan, single, training, recompute, NULL, 1, out));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoNetCreateSplit(const MgnoPlan *plan, PetscBool single, PetscBool training, PetscBool recompute, const MgnoSplit *split, PetscInt together, MgnoNet *out)
 {
   MgnoNet net;
 
   PetscFunctionBegin;
+  PetscCheck(plan->n_cut > 0, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "the grid cannot be cut in blocks so small");
   PetscCall(PetscNew(&net));
+  net->size     = 1;
+  net->together = split ? PetscMax(together, 1) : 1;
+  net->split    = split ? *split : (MgnoSplit){.comm = PETSC_COMM_SELF, .p = {1, 1, 1}};
+  PetscCallMPI(MPI_Comm_size(net->split.comm, &net->size));
+  PetscCallMPI(MPI_Comm_rank(net->split.comm, &net->rank));
+  net->shared = net->size > 1 ? PETSC_TRUE : PETSC_FALSE;
+  PetscCheck(net->split.p[0] * net->split.p[1] * net->split.p[2] == net->size, net->split.comm, PETSC_ERR_ARG_INCOMP, "%d ranks, the split has another number", net->size);
+  PetscCall(PetscCalloc2(net->size, &net->io, net->size, &net->home));
   *out      = net;
   net->plan = plan;
   net->ops  = single ? &mgno_net_f32 : &mgno_net_f64;
@@ -33,7 +63,48 @@ PetscErrorCode MgnoNetCreate(const MgnoPlan *plan, PetscBool single, PetscBool t
         }
   }
   PetscCall(net->ops->create(net, training, recompute));
+  PetscCall(MgnoNetRound(net, 1, 1, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* n items in units over the ranks: the rank's range */
+static PetscErrorCode Spread(PetscInt n, PetscInt unit, int size, MgnoShare *share)
+{
+  TesPartition part;
+
+  PetscFunctionBegin;
+  PetscCall(TesPartitionCreateFor(0, size, n, unit, &part));
+  for (int r = 0; r < size; r++) {
+    PetscInt64 first, count;
+
+    TesPartitionRange(&part, r, &first, &count);
+    share[r].first = (PetscInt)first;
+    share[r].n     = (PetscInt)count;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode MgnoNetRound(MgnoNet net, PetscInt n, PetscInt unit, const MgnoShare *io)
+{
+  PetscFunctionBegin;
+  PetscCheck(n >= 1 && n <= net->together, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "a round of %" PetscInt_FMT " samples, the network has room for %" PetscInt_FMT, n, net->together);
+  net->n    = n;
+  net->unit = unit;
+  if (io) PetscCall(PetscArraycpy(net->io, io, net->size));
+  else PetscCall(Spread(n, 1, net->size, net->io));
+  PetscCall(Spread(n, net->split.gather ? n : unit, net->size, net->home));
+  if (net->units_held && MgnoUnits(net) > net->units_held) {
+    PetscCall(PetscFree(net->gradient));
+    net->units_held = MgnoUnits(net);
+    PetscCall(PetscCalloc1((size_t)net->units_held * (size_t)net->n_leaves * (size_t)net->n_packed * TesTypeBytes(net->type), (char **)&net->gradient));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+void MgnoNetShare(MgnoNet net, PetscInt *first, PetscInt *n)
+{
+  *first = net->io[net->rank].first;
+  *n     = net->io[net->rank].n;
 }
 
 PetscErrorCode MgnoNetDestroy(MgnoNet *net)
@@ -43,6 +114,7 @@ PetscErrorCode MgnoNetDestroy(MgnoNet *net)
   PetscCall((*net)->ops->destroy(*net));
   PetscCall(PetscFree((*net)->offset));
   PetscCall(PetscFree((*net)->to));
+  PetscCall(PetscFree2((*net)->io, (*net)->home));
   PetscCall(PetscFree(*net));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -99,7 +171,7 @@ PetscErrorCode MgnoNetBackward(MgnoNet net, const PetscReal *out_bar, PetscReal 
 PetscErrorCode MgnoNetClear(MgnoNet net)
 {
   PetscFunctionBegin;
-  PetscCall(PetscMemzero(net->gradient, (size_t)net->n_packed * TesTypeBytes(net->type)));
+  PetscCall(PetscMemzero(net->gradient, (size_t)MgnoUnits(net) * (size_t)net->n_leaves * (size_t)net->n_packed * TesTypeBytes(net->type)));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -108,6 +180,31 @@ const void *MgnoNetGradient(MgnoNet net, TesType *type, PetscInt64 *n)
   *type = net->type;
   *n    = net->n_packed;
   return net->gradient;
+}
+
+PetscInt MgnoNetLeaves(MgnoNet net)
+{
+  return net->n_leaves;
+}
+
+const void *MgnoNetLeaf(MgnoNet net, PetscInt unit, PetscInt leaf)
+{
+  return (const char *)net->gradient + ((size_t)unit * (size_t)net->n_leaves + (size_t)leaf) * (size_t)net->n_packed * TesTypeBytes(net->type);
+}
+
+PetscInt MgnoNetBlock(MgnoNet net, PetscInt leaf)
+{
+  PetscInt number = 0, stride = 1;
+
+  for (PetscInt d = 0; d < NET_DIM; d++) {
+    PetscInt first, last;
+
+    MgnoSplitBlocks(net->plan, &net->split, net->rank, d, &first, &last);
+    number += (first + leaf % (last - first)) * stride;
+    leaf /= last - first;
+    stride *= PetscMax(net->plan->spec.blocks[d], 1);
+  }
+  return number;
 }
 
 const PetscInt64 *MgnoNetOffsets(MgnoNet net)
@@ -128,4 +225,9 @@ PetscErrorCode MgnoNetUnpack(MgnoNet net, const PetscReal *packed, PetscReal *g)
 PetscReal MgnoNetBytes(MgnoNet net)
 {
   return net->bytes;
+}
+
+PetscReal MgnoNetSeconds(MgnoNet net)
+{
+  return net->seconds;
 }

@@ -1,18 +1,29 @@
 /* Fields of the network and the gathers on them; part of net_impl.h, included once per precision.
 
-   A field is channels-last with a ring of ghost points. Fill sets the ring by the boundary rule of each side, Fold is its transpose and leaves the ring zero. Convolve and Spread are the two
-   sorts of gather, WeightGradient the sum over points that belongs to either. */
+   A field is channels-last with a ring of ghost points around each sample. A level that the ranks of a split share is held in patches: this rank's blocks of all samples of the round. A level that
+   is not cut is held whole: all of it, for this rank's share of the samples. Without a split everything is whole.
+
+   Ghosts are set when somebody wants to read them (Ready): beyond a side of the grid by its rule, on a torus by the other end, between patches by the neighbours (net_halo_impl.h). In adjoints
+   the rule of a side is zero ghosts, an operator is evaluated on the ring too, and Fold adds the ring to the points that it mirrors. On a torus and between patches the ghosts are
+   neighbours' values in adjoints as well, so that every value is one sum in a fixed order, wherever patches begin. Convolve and Spread are the two sorts of gather,
+   WeightGradient the sum over points that belongs to either: block by block, each with its own sum (a leaf). */
 
 #define CHUNK 2048 /* points of a weight gradient that are worked on together: fields of so many points stay in the second-level cache over all taps */
 
+/* what the ghosts hold: nothing in particular, values by the rules, zero beyond the sides, and that but the torus (adjoints) */
+typedef enum { STALE, PRIMAL, ZERO_SIDES, ADJOINT } Ghosts;
+
 typedef struct {
-  NREAL    *data, *o;    /* allocation; the first inner point */
-  ptrdiff_t s[NET_DIM];  /* stride of a point per dimension */
-  PetscInt  n[NET_DIM], c; /* inner points, padded channels */
+  NREAL    *data, *o;            /* allocation; the first inner point of the first sample */
+  ptrdiff_t s[NET_DIM], sample;  /* stride of a point per dimension; of a sample */
+  PetscInt  n[NET_DIM], c, room; /* inner points, padded channels; samples */
+  PetscBool whole;
+  PetscInt  valid;               /* patches: points beyond the patch that are right */
+  Ghosts    filled;              /* what the sides have been set to */
 } Field;
 
 typedef struct {
-  NREAL *w, *wt, *g; /* packed [tap][ci][co padded]; adjoint [tap][co][ci padded]; gradient, as w */
+  NREAL *w, *wt; /* packed [tap][ci][co padded]; adjoint [tap][co][ci padded] */
 } Pack;
 
 /* one layer's fields; [level] */
@@ -20,44 +31,69 @@ typedef struct {
   Field f[NET_LEVELS], rr[NET_LEVELS], t[NET_LEVELS], normal[NET_LEVELS]; /* f_l; f - A' u; after P; normalised */
   Field *u[2], *r[2]; /* [first_smooth + i]: pre and post steps: u before the step, residual; u[.][last of the level + 1] is after */
   Field d;            /* sigma'(z) */
-  PetscReal inverse[NET_LEVELS]; /* 1 / sqrt(s^2 + eps) */
+  Field bridge;       /* patches of the coarsest u that is wanted on cut levels */
+  PetscReal *inverse[NET_LEVELS]; /* [sample] 1 / sqrt(s^2 + eps) */
 } Store;
 
+/* blocks of a level on this rank, or the level as one block */
 typedef struct {
+  PetscInt  n, leaf;                            /* leaf of the first */
+  PetscInt (*lo)[NET_DIM], (*hi)[NET_DIM];      /* points of the patch */
+  PetscBool (*side)[NET_DIM][2];                /* the block ends at a side that is not of a torus */
+  PetscInt *number;                             /* among all blocks of the grid */
+} Cuts;
+
+typedef struct {
+  MgnoNet         base;
   const MgnoPlan *plan;
   const NKERNELS *k;
-  PetscBool       training, recompute, ghosts; /* ghosts: some side is not zero */
+  PetscBool       training, recompute, ghosts; /* ghosts: some side is neither zero nor of a torus */
   PetscInt        ring;
   PetscInt        n_stores, steps[2][NET_LEVELS + 1]; /* first place of a level in u, r of a store */
+  PetscInt        n_patch;                     /* levels held in patches */
+  PetscInt        neighbour[NET_DIM][2];       /* rank, -1 where there is none */
+  PetscInt        origin[NET_LEVELS][NET_DIM], patch[NET_LEVELS][NET_DIM]; /* where this rank's patch begins, its size; levels 0 .. n_patch */
+  Cuts            cut[NET_LEVELS], one[NET_LEVELS];
   Store          *store;
   Field          *v;             /* [layers + 1] inputs of the layers and of the head */
-  Field           z, out, ubar[NET_LEVELS], fbar[NET_LEVELS], q[NET_LEVELS], qf[NET_LEVELS], vbar;
+  Field           z, out, ubar[NET_LEVELS], fbar[NET_LEVELS], qf[NET_LEVELS], vbar;
+  Field           bridge_u, bridge_f; /* patches of the first level that is not cut */
   Pack           *pack;          /* [n_tensors] */
   NREAL          *weights;       /* all w and wt */
-  PetscReal       bytes;
+  NREAL          *slab[2][2];    /* send, receive; per side */
+  size_t          slab_room;
 } Net;
 
-static PetscErrorCode FieldCreate(Net *net, const PetscInt n[], PetscInt channels, Field *f)
+/* the fields of level l; patches: those of the split, else the whole level */
+static PetscErrorCode FieldCreate(Net *net, PetscInt l, PetscBool patches, PetscInt channels, Field *f)
 {
-  size_t    size  = 1;
   PetscInt  first = 0;
   ptrdiff_t stride;
 
   PetscFunctionBegin;
-  f->c   = (channels + MGNO_PAD - 1) / MGNO_PAD * MGNO_PAD;
-  stride = f->c;
+  f->whole = !net->base->shared || !patches ? PETSC_TRUE : PETSC_FALSE;
+  f->room  = net->base->together;
+  f->c     = (channels + MGNO_PAD - 1) / MGNO_PAD * MGNO_PAD;
+  stride   = f->c;
   for (PetscInt d = 0; d < NET_DIM; d++) {
     const PetscInt ring = d < net->plan->spec.dim ? net->ring : 0;
 
-    f->n[d] = n[d];
+    f->n[d] = f->whole ? net->plan->level[l].n[d] : net->patch[l][d];
     f->s[d] = stride;
     first += (PetscInt)(ring * stride);
-    stride *= n[d] + 2 * ring;
+    stride *= f->n[d] + 2 * ring;
   }
-  size = (size_t)stride;
-  PetscCall(PetscCalloc1(size, &f->data));
-  net->bytes += (PetscReal)(size * sizeof(NREAL));
+  f->sample = stride;
+  PetscCall(PetscCalloc1((size_t)stride * (size_t)f->room, &f->data));
+  net->base->bytes += (PetscReal)((size_t)stride * (size_t)f->room * sizeof(NREAL));
   f->o = f->data + first;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode LevelField(Net *net, PetscInt l, PetscInt channels, Field *f)
+{
+  PetscFunctionBegin;
+  PetscCall(FieldCreate(net, l, l < net->n_patch ? PETSC_TRUE : PETSC_FALSE, channels, f));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -69,64 +105,100 @@ static PetscErrorCode FieldDestroy(Field *f)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static NREAL *RowOf(const Field *f, PetscInt y, PetscInt z)
+/* samples that a field holds in this round, and which of the round is its first */
+static PetscInt Count(const Net *net, const Field *f)
 {
-  return f->o + y * f->s[1] + z * f->s[2];
+  return net->base->shared && f->whole ? net->base->home[net->base->rank].n : net->base->n;
 }
 
-static void Copy(const Field *from, Field *to)
+static PetscInt FirstSample(const Net *net, const Field *f)
 {
-  for (PetscInt z = 0; z < from->n[2]; z++)
-    for (PetscInt y = 0; y < from->n[1]; y++) memcpy(RowOf(to, y, z), RowOf(from, y, z), (size_t)from->n[0] * (size_t)from->c * sizeof(NREAL));
+  return net->base->shared && f->whole ? net->base->home[net->base->rank].first : 0;
 }
 
-static void Zero(Field *f)
+static NREAL *RowOf(const Field *f, PetscInt b, PetscInt y, PetscInt z)
 {
-  for (PetscInt z = 0; z < f->n[2]; z++)
-    for (PetscInt y = 0; y < f->n[1]; y++) memset(RowOf(f, y, z), 0, (size_t)f->n[0] * (size_t)f->c * sizeof(NREAL));
+  return f->o + b * f->sample + y * f->s[1] + z * f->s[2];
 }
 
-static void AddTo(const Net *net, NREAL factor, const Field *a, Field *b)
+/* visit the rows of all samples of a field */
+#define FOR_ROWS(net, f, b, y, z) \
+  for (PetscInt b = 0, n_##b = Count(net, f); b < n_##b; b++) \
+    for (PetscInt z = 0; z < (f)->n[2]; z++) \
+      for (PetscInt y = 0; y < (f)->n[1]; y++)
+
+static void Written(Field *f)
 {
-  for (PetscInt z = 0; z < a->n[2]; z++)
-    for (PetscInt y = 0; y < a->n[1]; y++) net->k->add((ptrdiff_t)a->n[0] * a->c, factor, RowOf(a, y, z), RowOf(b, y, z));
+  f->valid  = 0;
+  f->filled = STALE;
 }
 
-/* ---- ghosts ---- */
+static void Copy(const Net *net, const Field *from, Field *to)
+{
+  FOR_ROWS(net, from, b, y, z) memcpy(RowOf(to, b, y, z), RowOf(from, b, y, z), (size_t)from->n[0] * (size_t)from->c * sizeof(NREAL));
+  Written(to);
+}
 
-/* the inner point that ghost -1 - g (side 0) or n + g (side 1) mirrors, and with what sign; 0: none */
-static int Source(NetSide side, int upper, PetscInt g, PetscInt n, PetscInt *at)
+static void Zero(const Net *net, Field *f)
+{
+  FOR_ROWS(net, f, b, y, z) memset(RowOf(f, b, y, z), 0, (size_t)f->n[0] * (size_t)f->c * sizeof(NREAL));
+  Written(f);
+}
+
+static void AddTo(const Net *net, NREAL factor, const Field *a, Field *to)
+{
+  FOR_ROWS(net, a, b, y, z) net->k->add((ptrdiff_t)a->n[0] * a->c, factor, RowOf(a, b, y, z), RowOf(to, b, y, z));
+  Written(to);
+}
+
+/* ---- sides ---- */
+
+typedef enum { SIDE, TORUS, NEIGHBOUR } Beyond;
+
+/* what is beyond a field in a direction */
+static Beyond BeyondOf(const Net *net, const Field *f, PetscInt d, int upper)
+{
+  if (!f->whole && net->neighbour[d][upper] >= 0) return NEIGHBOUR;
+  return net->plan->torus[d] ? TORUS : SIDE;
+}
+
+/* the inner point that the ghost -1 (side 0) or n (side 1) mirrors, and with what sign; 0: none */
+static int Source(NetSide side, int upper, PetscInt n, PetscInt *at)
 {
   switch (side) {
-  case NET_REFLECT: *at = upper ? n - 2 - g : g + 1; return *at >= 0 && *at < n ? 1 : 0;
-  case NET_SYMMETRIC: *at = upper ? n - 1 - g : g; return *at >= 0 && *at < n ? 1 : 0;
-  case NET_WRAP: *at = upper ? g % n : (n - 1 - g % n); return 1;
-  case NET_ODD: *at = upper ? n - 1 - g : g; return *at >= 0 && *at < n ? -1 : 0;
+  case NET_REFLECT: *at = upper ? n - 2 : 1; return *at >= 0 && *at < n ? 1 : 0;
+  case NET_SYMMETRIC: *at = upper ? n - 1 : 0; return 1;
+  case NET_WRAP: *at = upper ? 0 : n - 1; return 1;
+  case NET_ODD: *at = upper ? n - 1 : 0; return -1;
   default: return 0;
   }
 }
 
-/* One slice of ghosts of dimension d from (fill) or into (fold) its source: the slice spans the rings of the dimensions before d, and the inner points of those after it. */
-static void Slice(const Net *net, Field *f, PetscInt d, PetscInt ghost, PetscInt source, int sign, PetscBool fold)
+typedef enum { FILL, FOLD, CLEAR } Action;
+
+/* One slice of ghosts of dimension d of a sample from (fill) or into (fold) its source, or cleared: it spans the rings of the dimensions before d, and of those after it `more` points beyond the inner ones. */
+static void Slice(const Net *net, Field *f, PetscInt b, PetscInt d, PetscInt more, PetscInt ghost, PetscInt source, int sign, Action action)
 {
   const PetscInt dim = net->plan->spec.dim;
   PetscInt       lo[NET_DIM], hi[NET_DIM];
 
   for (PetscInt e = 0; e < NET_DIM; e++) {
-    const PetscInt ring = e < d && e < dim ? net->ring : 0;
+    const PetscInt beyond = e >= dim ? 0 : e < d ? net->ring : more;
 
-    lo[e] = -ring;
-    hi[e] = f->n[e] + ring;
+    lo[e] = -beyond;
+    hi[e] = f->n[e] + beyond;
   }
   lo[d] = 0;
   hi[d] = 1;
   for (PetscInt z = lo[2]; z < hi[2]; z++)
     for (PetscInt y = lo[1]; y < hi[1]; y++) {
-      NREAL *g = f->o + lo[0] * f->s[0] + y * f->s[1] + z * f->s[2] + ghost * f->s[d], *s = g + (source - ghost) * f->s[d];
+      NREAL *g = RowOf(f, b, y, z) + lo[0] * f->s[0] + ghost * f->s[d], *s = g + (source - ghost) * f->s[d];
       const ptrdiff_t n = (ptrdiff_t)(hi[0] - lo[0]) * f->c;
 
-      if (!fold) {
+      if (action == FILL) {
         for (ptrdiff_t i = 0; i < n; i++) g[i] = sign > 0 ? s[i] : -s[i];
+      } else if (action == CLEAR) {
+        memset(g, 0, (size_t)n * sizeof(NREAL));
       } else {
         for (ptrdiff_t i = 0; i < n; i++) {
           s[i] += sign > 0 ? g[i] : -g[i];
@@ -136,44 +208,97 @@ static void Slice(const Net *net, Field *f, PetscInt d, PetscInt ghost, PetscInt
     }
 }
 
-static void Fill(const Net *net, Field *f)
+/* set the ghosts of the sides, one point deep: what stencils of this network read */
+static void Sides(const Net *net, Field *f, Ghosts want)
 {
-  if (!net->ghosts) return;
-  for (PetscInt d = 0; d < net->plan->spec.dim; d++)
-    for (int upper = 0; upper < 2; upper++)
-      for (PetscInt g = 0; g < net->ring; g++) {
-        PetscInt  at;
-        const int sign = Source(net->plan->spec.side[d][upper], upper, g, f->n[d], &at);
+  const MgnoNetSpec *s = &net->plan->spec;
 
-        if (sign) Slice(net, f, d, upper ? f->n[d] + g : -1 - g, at, sign, PETSC_FALSE);
+  for (PetscInt d = 0; d < s->dim; d++)
+    for (int upper = 0; upper < 2; upper++) {
+      const Beyond   beyond = BeyondOf(net, f, d, upper);
+      const PetscInt ghost  = upper ? f->n[d] : -1;
+      const PetscBool torus = net->plan->torus[d];
+      PetscInt        at    = 0;
+      int             sign  = 0;
+      Action          action;
+
+      if (beyond == NEIGHBOUR) { /* the other end of a torus is a side too, where zeros are wanted */
+        const PetscInt last = upper ? net->origin[0][d] + net->patch[0][d] : net->origin[0][d];
+
+        if (want != ZERO_SIDES || !torus || last != (upper ? net->plan->level[0].n[d] : 0)) continue;
+        action = CLEAR;
+      } else if (want == ZERO_SIDES) {
+        if (!torus && s->side[d][upper] == NET_ZERO) continue;
+        action = CLEAR;
+      } else if (want == ADJOINT && !torus) {
+        continue; /* zero since the last fold */
+      } else {
+        sign = Source(s->side[d][upper], upper, f->n[d], &at);
+        if (!sign) continue;
+        action = FILL;
       }
+      for (PetscInt b = 0; b < Count(net, f); b++) Slice(net, f, b, d, f->valid, ghost, at, sign, action);
+    }
+  f->filled = want;
 }
 
-/* the transpose of Fill: ring into the inner points, ring back to zero */
+/* the transpose of filling the sides: ring into the inner points, ring back to zero */
 static void Fold(const Net *net, Field *f)
 {
-  if (!net->ghosts) return;
-  for (PetscInt d = net->plan->spec.dim - 1; d >= 0; d--)
-    for (int upper = 0; upper < 2; upper++)
-      for (PetscInt g = 0; g < net->ring; g++) {
-        PetscInt  at = 0;
-        const int sign = Source(net->plan->spec.side[d][upper], upper, g, f->n[d], &at);
+  const MgnoNetSpec *s = &net->plan->spec;
 
-        if (sign) Slice(net, f, d, upper ? f->n[d] + g : -1 - g, at, sign, PETSC_TRUE);
-        else Slice(net, f, d, upper ? f->n[d] + g : -1 - g, upper ? f->n[d] + g : -1 - g, -1, PETSC_TRUE);
-      }
+  if (!net->ghosts) return;
+  for (PetscInt d = s->dim - 1; d >= 0; d--)
+    for (int upper = 0; upper < 2; upper++) {
+      const PetscInt ghost = upper ? f->n[d] : -1;
+      PetscInt       at    = 0;
+      int            sign;
+
+      if (BeyondOf(net, f, d, upper) != SIDE) continue;
+      sign = Source(s->side[d][upper], upper, f->n[d], &at);
+      for (PetscInt b = 0; b < Count(net, f); b++) Slice(net, f, b, d, f->valid, ghost, sign ? at : ghost, sign, sign ? FOLD : CLEAR);
+    }
 }
 
-static void ClearRing(const Net *net, Field *f)
-{
-  if (!net->ghosts) return;
-  for (PetscInt d = 0; d < net->plan->spec.dim; d++)
-    for (int upper = 0; upper < 2; upper++)
-      for (PetscInt g = 0; g < net->ring; g++) {
-        const PetscInt ghost = upper ? f->n[d] + g : -1 - g;
+#include "net_halo_impl.h"
 
-        Slice(net, f, d, ghost, ghost, -1, PETSC_TRUE);
-      }
+/* Ghosts of f, one point deep at least, as `want` says. deep: how many an exchange brings if the halo is wide. Collective where f is in patches */
+static PetscErrorCode Ready(Net *net, Field *f, Ghosts want, PetscInt deep)
+{
+  PetscFunctionBegin;
+  if (!f->whole && (f->valid < 1 || (f->filled == ZERO_SIDES && want != ZERO_SIDES))) {
+    const PetscInt width = net->base->split.wide ? deep : 1;
+
+    PetscCall(Exchange(net, 1, &f, &width));
+  }
+  if (f->filled != want) Sides(net, f, want);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* how far beyond a patch a gather with reach 1 can be right */
+static PetscInt Beyonds(const Net *net, const Field *x, const Field *init)
+{
+  PetscInt e = x->valid - 1;
+
+  if (!net->base->split.wide || x->whole) return 0;
+  if (init) e = PetscMin(e, init->valid);
+  return PetscMax(0, PetscMin(e, net->ring - 1));
+}
+
+/* the points of a gather: inner ones, `ring` of a side, `more` of a neighbour's */
+static void Region(const Net *net, const Field *y, PetscInt ring, PetscInt more, PetscInt lo[], PetscInt hi[])
+{
+  for (PetscInt d = 0; d < NET_DIM; d++) {
+    lo[d] = 0;
+    hi[d] = y->n[d];
+    for (int upper = 0; upper < 2 && d < net->plan->spec.dim; upper++) {
+      const Beyond   beyond = BeyondOf(net, y, d, upper);
+      const PetscInt by     = beyond == NEIGHBOUR ? more : beyond == SIDE ? ring : 0;
+
+      if (upper) hi[d] += by;
+      else lo[d] -= by;
+    }
+  }
 }
 
 /* ---- gathers ---- */
@@ -187,28 +312,30 @@ typedef struct {
 /* output points y0 + ystep q, q < count, from x at x0 + xstep q; init: a field like y, or NULL */
 static void Gather(const Net *net, const Taps *taps, const Field *x, const PetscInt x0[], PetscInt xstep, Field *y, const PetscInt y0[], PetscInt ystep, const PetscInt count[], const Field *init, NREAL sign)
 {
-  for (PetscInt k = 0; k < count[2]; k++)
-    for (PetscInt j = 0; j < count[1]; j++) {
-      const PetscInt z2 = y0[2] + ystep * k, y2 = y0[1] + ystep * j;
-      const NREAL   *from = x->o + x0[0] * x->s[0] + (x0[1] + xstep * j) * x->s[1] + (x0[2] + xstep * k) * x->s[2];
-      NREAL         *to   = y->o + y0[0] * y->s[0] + y2 * y->s[1] + z2 * y->s[2];
-      const NREAL   *base = init ? init->o + y0[0] * init->s[0] + y2 * init->s[1] + z2 * init->s[2] : NULL;
+  for (PetscInt b = 0; b < Count(net, y); b++)
+    for (PetscInt k = 0; k < count[2]; k++)
+      for (PetscInt j = 0; j < count[1]; j++) {
+        const PetscInt z2 = y0[2] + ystep * k, y2 = y0[1] + ystep * j;
+        const NREAL   *from = RowOf(x, b, x0[1] + xstep * j, x0[2] + xstep * k) + x0[0] * x->s[0];
+        NREAL         *to   = RowOf(y, b, y2, z2) + y0[0] * y->s[0];
+        const NREAL   *base = init ? RowOf(init, b, y2, z2) + y0[0] * init->s[0] : NULL;
 
-      net->k->row(count[0], from, xstep * x->s[0], taps->taps, taps->offset, taps->w, taps->ci, taps->co, base, init ? ystep * init->s[0] : 0, sign, to, ystep * y->s[0]);
-    }
+        net->k->row(count[0], from, xstep * x->s[0], taps->taps, taps->offset, taps->w, taps->ci, taps->co, base, init ? ystep * init->s[0] : 0, sign, to, ystep * y->s[0]);
+      }
 }
 
-/* y = init + sign K x, stride 1 or 2; lo and hi: the points of y. flip: the adjoint of a stride-1 convolution, taps mirrored. ci: channels read, co: padded channels made */
+/* y = init + sign K x, stride 1 or 2. flip: the adjoint of a stride-1 convolution, taps mirrored. ci: channels read, co: padded channels made. ring: evaluated on the ring of sides too.
+   The ghosts of x must be ready where there is more than one tap. */
 static void Convolve(const Net *net, const NREAL *w, const PetscInt k[], const PetscInt p[], PetscInt stride, PetscBool flip, PetscInt ci, const Field *x, Field *y, PetscInt ring, const Field *init, NREAL sign)
 {
-  const PetscInt dim = net->plan->spec.dim;
-  PetscInt       lo[NET_DIM] = {0}, x0[NET_DIM] = {0}, count[NET_DIM] = {1, 1, 1};
+  const PetscInt dim  = net->plan->spec.dim, more = stride == 1 && k[0] > 1 ? Beyonds(net, x, init) : 0;
+  PetscInt       lo[NET_DIM], hi[NET_DIM], x0[NET_DIM], count[NET_DIM];
   Taps           taps = {.ci = (int)ci, .co = y->c};
 
-  for (PetscInt d = 0; d < dim; d++) {
-    lo[d]    = -ring;
+  Region(net, y, ring, more, lo, hi);
+  for (PetscInt d = 0; d < NET_DIM; d++) {
     x0[d]    = stride * lo[d];
-    count[d] = y->n[d] + 2 * ring;
+    count[d] = hi[d] - lo[d];
   }
   for (PetscInt a2 = 0; a2 < k[2]; a2++)
     for (PetscInt a1 = 0; a1 < k[1]; a1++)
@@ -222,6 +349,8 @@ static void Convolve(const Net *net, const NREAL *w, const PetscInt k[], const P
         taps.taps++;
       }
   Gather(net, &taps, x, x0, stride, y, lo, 1, count, init, sign);
+  y->valid  = more;
+  y->filled = STALE;
 }
 
 static PetscInt FloorHalf(PetscInt i)
@@ -233,18 +362,20 @@ static PetscInt FloorHalf(PetscInt i)
 static void Spread(const Net *net, const NREAL *w, const PetscInt k[], const PetscInt p[], PetscInt ci, const Field *x, Field *y, PetscInt ring, const Field *init, NREAL sign)
 {
   const PetscInt dim = net->plan->spec.dim;
+  PetscInt       lo[NET_DIM], hi[NET_DIM];
 
+  Region(net, y, ring, 0, lo, hi);
   for (PetscInt phase = 0; phase < 1 << dim; phase++) {
     PetscInt first[NET_DIM] = {0}, q0[NET_DIM] = {0}, count[NET_DIM] = {1, 1, 1};
     Taps     taps = {.ci = (int)ci, .co = y->c};
     PetscInt tap  = 0;
 
     for (PetscInt d = 0; d < dim; d++) {
-      const PetscInt f = phase >> d & 1, lo = -ring, hi = y->n[d] + ring; /* m = 2 q + f in [lo, hi) */
+      const PetscInt f = phase >> d & 1; /* m = 2 q + f in [lo, hi) */
 
-      q0[d]    = -FloorHalf(f - lo);
+      q0[d]    = -FloorHalf(f - lo[d]);
       first[d] = 2 * q0[d] + f;
-      count[d] = first[d] < hi ? (hi - 1 - first[d]) / 2 + 1 : 0;
+      count[d] = first[d] < hi[d] ? (hi[d] - 1 - first[d]) / 2 + 1 : 0;
     }
     for (PetscInt a2 = 0; a2 < k[2]; a2++)
       for (PetscInt a1 = 0; a1 < k[1]; a1++)
@@ -265,14 +396,23 @@ static void Spread(const Net *net, const NREAL *w, const PetscInt k[], const Pet
         }
     Gather(net, &taps, x, q0, 1, y, first, 2, count, init, sign);
   }
+  Written(y);
 }
 
-/* g[tap][cx][cg] += sign sum over points i in [-ring, n + ring) of the coarser side: x at (xs i + xa a - xp), g at (gs i + ga a - gp) */
-static void WeightGradient(const Net *net, const PetscInt k[], const Field *x, PetscInt xs, const Field *g, PetscInt gs, const PetscInt p[], const PetscInt n[], PetscInt ring, PetscInt ci, NREAL sign, NREAL *gw)
+/* where the gradient of a tensor is summed for sample b of a field */
+static NREAL *Leaf(const Net *net, PetscInt tensor, const Field *f, PetscInt b, PetscInt leaf)
 {
-  const PetscInt dim  = net->plan->spec.dim;
-  const PetscInt wide = n[0] + 2 * ring, rows = dim > 1 ? n[1] + 2 * ring : 1, planes = dim > 2 ? n[2] + 2 * ring : 1, lo[NET_DIM] = {-ring, dim > 1 ? -ring : 0, dim > 2 ? -ring : 0};
-  const PetscInt some = PetscMax(1, CHUNK / wide);
+  const PetscInt unit = (FirstSample(net, f) + b) / net->base->unit;
+
+  return (NREAL *)net->base->gradient + ((PetscInt64)unit * net->base->n_leaves + leaf) * net->base->n_packed + net->base->offset[tensor];
+}
+
+/* one block of one sample */
+static void WeightBlock(const Net *net, const PetscInt k[], const Field *x, PetscInt xs, const Field *g, PetscInt gs, const PetscInt p[], const PetscInt lo[], const PetscInt hi[], PetscInt b, PetscInt ci, NREAL sign, NREAL *gw)
+{
+  const PetscInt  dim  = net->plan->spec.dim;
+  const PetscInt  wide = hi[0] - lo[0], rows = hi[1] - lo[1], planes = hi[2] - lo[2];
+  const PetscInt  some = PetscMax(1, CHUNK / PetscMax(wide, 1));
   const PetscBool x_moves = xs > 1 || gs == 1 ? PETSC_TRUE : PETSC_FALSE; /* which field the taps shift */
 
   for (PetscInt z = 0; z < planes; z++)
@@ -283,7 +423,7 @@ static void WeightGradient(const Net *net, const PetscInt k[], const Field *x, P
         for (PetscInt a1 = 0; a1 < k[1]; a1++)
           for (PetscInt a0 = 0; a0 < k[0]; a0++, tap++) {
             const PetscInt a[NET_DIM] = {a0, a1, a2};
-            const NREAL   *px = x->o, *pg = g->o;
+            const NREAL   *px = RowOf(x, b, 0, 0), *pg = RowOf(g, b, 0, 0);
 
             for (PetscInt d = 0; d < dim; d++) {
               const PetscInt i = lo[d] + (d == 1 ? y : d == 2 ? z : 0);
@@ -296,26 +436,52 @@ static void WeightGradient(const Net *net, const PetscInt k[], const Field *x, P
     }
 }
 
-static void BiasGradient(const Field *g, NREAL sign, NREAL *gb)
+/* g[tap][cx][cg] += sign sum over the points i of the coarser side, block by block, `ring` more beyond sides: x at (xs i + xa a - xp), g at (gs i + ga a - gp). The ghosts of the field that the taps
+   shift must be ready. */
+static void WeightGradient(const Net *net, PetscInt tensor, const PetscInt k[], const Field *x, PetscInt xs, const Field *g, PetscInt gs, const PetscInt p[], const Cuts *cuts, PetscInt ring, PetscInt ci, NREAL sign)
 {
-  for (PetscInt z = 0; z < g->n[2]; z++)
-    for (PetscInt y = 0; y < g->n[1]; y++) {
-      const NREAL *row = RowOf(g, y, z);
+  for (PetscInt b = 0; b < Count(net, g); b++)
+    for (PetscInt c = 0; c < cuts->n; c++) {
+      PetscInt lo[NET_DIM], hi[NET_DIM];
 
-      for (PetscInt i = 0; i < g->n[0]; i++, row += g->c)
-        for (PetscInt c = 0; c < g->c; c++) gb[c] += sign * row[c];
+      for (PetscInt d = 0; d < NET_DIM; d++) {
+        lo[d] = cuts->lo[c][d] - (cuts->side[c][d][0] ? ring : 0);
+        hi[d] = cuts->hi[c][d] + (cuts->side[c][d][1] ? ring : 0);
+      }
+      WeightBlock(net, k, x, xs, g, gs, p, lo, hi, b, ci, sign, Leaf(net, tensor, g, b, cuts->leaf + c));
     }
 }
 
-static void AddBias(const NREAL *b, NREAL sign, Field *f)
+static void BiasGradient(const Net *net, PetscInt tensor, const Field *g, const Cuts *cuts, NREAL sign)
 {
-  for (PetscInt z = 0; z < f->n[2]; z++)
-    for (PetscInt y = 0; y < f->n[1]; y++) {
-      NREAL *row = RowOf(f, y, z);
+  for (PetscInt b = 0; b < Count(net, g); b++)
+    for (PetscInt k = 0; k < cuts->n; k++) {
+      NREAL *gb = Leaf(net, tensor, g, b, cuts->leaf + k);
 
-      for (PetscInt i = 0; i < f->n[0]; i++, row += f->c)
-        for (PetscInt c = 0; c < f->c; c++) row[c] += sign * b[c];
+      for (PetscInt z = cuts->lo[k][2]; z < cuts->hi[k][2]; z++)
+        for (PetscInt y = cuts->lo[k][1]; y < cuts->hi[k][1]; y++) {
+          const NREAL *row = RowOf(g, b, y, z) + cuts->lo[k][0] * g->s[0];
+
+          for (PetscInt i = cuts->lo[k][0]; i < cuts->hi[k][0]; i++, row += g->c)
+            for (PetscInt c = 0; c < g->c; c++) gb[c] += sign * row[c];
+        }
     }
+}
+
+/* f += sign b wherever f is right */
+static void AddBias(const Net *net, const NREAL *bias, NREAL sign, Field *f)
+{
+  PetscInt lo[NET_DIM], hi[NET_DIM];
+
+  Region(net, f, 0, f->valid, lo, hi);
+  for (PetscInt b = 0; b < Count(net, f); b++)
+    for (PetscInt z = lo[2]; z < hi[2]; z++)
+      for (PetscInt y = lo[1]; y < hi[1]; y++) {
+        NREAL *row = RowOf(f, b, y, z) + lo[0] * f->s[0];
+
+        for (PetscInt i = lo[0]; i < hi[0]; i++, row += f->c)
+          for (PetscInt c = 0; c < f->c; c++) row[c] += sign * bias[c];
+      }
 }
 
 static const PetscInt three[NET_DIM] = {3, 3, 3}, three2[NET_DIM] = {3, 3, 1}, single_tap[NET_DIM] = {1, 1, 1}, ones[NET_DIM] = {1, 1, 1}, zeros[NET_DIM] = {0, 0, 0};

@@ -175,6 +175,49 @@ static void AddLayer(MgnoPlan *plan, PetscInt layer, PetscInt *used)
   }
 }
 
+/* Blocks begin at multiples of 2^k fine points, k the coarsest level that has blocks, so that those of level l begin at the same places divided by 2^l and every stencil between two levels
+   reads one point of the neighbour at most. The levels that are cut are as many as leave min_local points to every block; transfers to the next one are done in blocks too. */
+PetscBool MgnoBlocksFit(MgnoPlan *plan)
+{
+  const MgnoNetSpec *s     = &plan->spec;
+  const PetscInt     least = s->min_local > 0 ? s->min_local : 4;
+
+  plan->n_blocks = 1;
+  for (PetscInt d = 0; d < NET_DIM; d++) plan->n_blocks *= PetscMax(s->blocks[d], 1);
+  for (plan->n_cut = s->levels; plan->n_cut > 0; plan->n_cut--) {
+    const PetscInt last = PetscMin(plan->n_cut, s->levels - 1), step = (PetscInt)1 << last;
+    PetscBool      fits = PETSC_TRUE;
+
+    for (PetscInt d = 0; d < NET_DIM; d++) {
+      const PetscInt B = PetscMax(s->blocks[d], 1);
+
+      if (B > NET_BLOCKS) return PETSC_FALSE;
+      for (PetscInt l = 0; l <= last; l++) {
+        PetscInt *start = plan->level[l].start[d];
+
+        for (PetscInt k = 0; k <= B; k++) {
+          start[k] = k == B ? plan->level[l].n[d] : (PetscInt)(((PetscInt64)k * plan->level[0].n[d] + (PetscInt64)B * step / 2) / ((PetscInt64)B * step)) * (step >> l);
+          if (k && B > 1 && start[k] - start[k - 1] < (l < plan->n_cut ? least : 2)) fits = PETSC_FALSE;
+        }
+      }
+    }
+    if (fits) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+static void FindTorus(MgnoPlan *plan)
+{
+  const MgnoNetSpec *s = &plan->spec;
+
+  for (PetscInt d = 0; d < s->dim; d++) {
+    plan->torus[d] = s->side[d][0] == NET_WRAP && s->side[d][1] == NET_WRAP ? PETSC_TRUE : PETSC_FALSE;
+    for (PetscInt l = 0; l + 1 < s->levels; l++) {
+      if (plan->level[l].n[d] % 2) plan->torus[d] = PETSC_FALSE;
+    }
+  }
+}
+
 PetscErrorCode MgnoPlanCreate(const MgnoNetSpec *spec, MgnoPlan **out)
 {
   MgnoPlan *plan;
@@ -206,6 +249,8 @@ PetscErrorCode MgnoPlanCreate(const MgnoNetSpec *spec, MgnoPlan **out)
     smooth[0] += spec->pre[l];
     smooth[1] += spec->post[l];
   }
+  FindTorus(plan);
+  if (!MgnoBlocksFit(plan)) plan->n_cut = 0; /* whoever offers blocks asks first */
   PetscCall(PetscMalloc1((size_t)spec->layers * (size_t)(4 * (smooth[0] + smooth[1]) + 8 * spec->levels + 2) + 1, &plan->tensor));
   for (PetscInt after = 0; after < 2; after++) {
     const size_t count = (size_t)(spec->layers * smooth[after]) + 1;

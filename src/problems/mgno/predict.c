@@ -46,7 +46,7 @@ PetscInt64 MgnoPredictSteps(const Mgno *m)
 }
 
 /* the inputs of a part, on the ranks that work on them */
-static PetscErrorCode Inputs(TesProblem problem, PetscInt64 first, const TesPartition *work, PetscReal *x)
+static PetscErrorCode Inputs(TesProblem problem, PetscInt64 first, const MgnoWork *work, PetscReal *x)
 {
   Mgno *m = TesProblemCtx(problem);
 
@@ -80,23 +80,24 @@ PetscErrorCode MgnoPredictStep(TesProblem problem, TesProgress *progress)
   MPI_Comm         comm  = TesProblemComm(problem);
   const PetscInt64 first = m->place * m->data.part, n = PetscMin(m->data.part, Count(m) - first), in = m->points * m->model.in_channels, out = m->points * m->model.out_channels;
   TesStateItem     item = {.name = "o", .type = TES_F64, .n_axes = (int)m->grid.dim + 2, .distributed = PETSC_TRUE, .long_name = "output of the network"}, number = {.name = "first", .type = TES_I64, .shape = {1}};
-  TesPartition     work;
+  MgnoWork         work;
   TesFile          file;
   MgnoNet          net;
   PetscReal       *x, *o;
   PetscInt64       at    = first;
   PetscErrorCode   ierr  = PETSC_SUCCESS;
   char            *path, name[64];
+  int              rank;
 
   PetscFunctionBegin;
   PetscCall(MgnoModelLoad(problem));
-  PetscCall(TesPartitionCreate(comm, n, 1, &work));
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  PetscCall(MgnoWorkCreate(problem, n, 1, &work));
   PetscCall(PetscMalloc2(in * work.n_local + 1, &x, out * work.n_local + 1, &o));
   PetscCall(Inputs(problem, first, &work, x));
   PetscCall(MgnoModelNet(m, PETSC_FALSE, &net));
   PetscCall(MgnoNetWeights(net, m->best));
-  for (PetscInt64 i = 0; i < work.n_local && !ierr; i++) ierr = MgnoModelApply(m, net, x + i * in, o + i * out);
-  PetscCall(TesAgree(comm, ierr));
+  PetscCall(MgnoModelRun(m, net, &work, x, o));
   item.data     = o;
   item.first    = work.first;
   item.n_local  = work.n_local;
@@ -105,7 +106,7 @@ PetscErrorCode MgnoPredictStep(TesProblem problem, TesProgress *progress)
   for (PetscInt d = 0; d < m->grid.dim; d++) item.shape[1 + m->grid.dim - d] = m->n[d];
   number.data = &at;
   PetscCall(TesProblemOutputPath(problem, "predictions", &path));
-  if (!work.rank) ierr = TesMakeFolder(path);
+  if (!rank) ierr = TesMakeFolder(path);
   PetscCall(TesAgree(comm, ierr));
   PetscCall(PetscFree(path));
   PetscCall(PetscSNPrintf(name, sizeof(name), "predictions/%06" PetscInt64_FMT ".h5", m->place));
@@ -117,6 +118,7 @@ PetscErrorCode MgnoPredictStep(TesProblem problem, TesProgress *progress)
   PetscCall(TesFileDestroy(&file));
   PetscCall(PetscFree(path));
   PetscCall(PetscFree2(x, o));
+  PetscCall(MgnoWorkDestroy(&work));
   progress->work = (PetscReal)n;
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "predict %" PetscInt64_FMT "/%" PetscInt64_FMT, first + n, Count(m)));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -93,7 +93,8 @@ static PetscErrorCode Finer(const Mgno *m, PetscInt factor, PetscInt more, Petsc
   *fine        = *m;
   fine->maker  = NULL;
   fine->plan   = NULL;
-  fine->net[0] = fine->net[1] = NULL;
+  fine->net[0] = fine->net[1] = fine->net[2] = NULL;
+  fine->parallel.blocks = (TesInts){0, NULL}; /* whole samples on one rank */
   for (PetscInt d = 0; d < m->grid.dim; d++) sizes[d] = m->n[d] * factor;
   fine->grid.n = (TesInts){m->grid.dim, sizes};
   fine->model.levels += more;
@@ -162,11 +163,11 @@ static PetscErrorCode One(Other *s, PetscInt factor, PetscInt64 sample, PetscRea
   PetscCall(fine->family->make(fine, s->maker[0], sample, s->x, s->y, &residual, &its));
   for (int way = NAIVE; way <= SHIFT; way++) {
     PetscCall(PetscArraycpy(s->work, s->x, fine->points * m->c_in));
-    PetscCall(MgnoModelApply(&s->fine[way], s->net[way], s->work, s->o));
+    PetscCall(MgnoModelApply(&s->fine[way], s->net[way], 1, s->work, s->o));
     PetscCall(Error(fine, s->o, s->y, &error[way]));
   }
   for (PetscInt c = 0; c < m->c_in; c++) Average(m, factor, s->x + c * fine->points, s->xc + c * m->points);
-  PetscCall(MgnoModelApply(m, s->net[2], s->xc, s->oc));
+  PetscCall(MgnoModelApply(m, s->net[2], 1, s->xc, s->oc));
   Interpolate(m, factor, s->oc, s->o);
   PetscCall(Error(fine, s->o, s->y, &error[RESAMPLE]));
   PetscCall(MgnoStencilCoefficient(fine, s->elliptic, s->x, s->a, s->f));
@@ -228,7 +229,7 @@ static PetscErrorCode Run(Mgno *m, PetscInt factor, PetscInt64 first, const TesP
       PetscCall(MgnoPlanDestroy(&old));
     }
   }
-  PetscCall(MgnoModelNet(m, PETSC_FALSE, &s.net[2]));
+  PetscCall(MgnoModelNetAlone(m, &s.net[2]));
   PetscCall(MgnoNetWeights(s.net[2], m->best));
   PetscCall(MgnoMakerCreate(&s.fine[0], &s.maker[0]));
   PetscCall(MgnoMakerCreate(m, &s.maker[1]));

@@ -1,6 +1,6 @@
 /* The action `rollout`: the network steps the test trajectories from their start, its output being its next input, and is compared with the true frames.
 
-   A trajectory is stepped by one rank; a step of the run is a group of trajectories. Result: the mean relative L2 error of each frame. */
+   Ranks split the trajectories and may share their grids; a step of the run is a group of trajectories. Result: the mean relative L2 error of each frame. */
 #include "model.h"
 
 #define GROUP 16
@@ -10,20 +10,30 @@ PetscInt64 MgnoRolloutSteps(const Mgno *m)
   return ((PetscInt64)m->data.test + GROUP - 1) / GROUP;
 }
 
-static PetscErrorCode Trajectory(Mgno *m, MgnoNet net, MgnoLoss loss, PetscInt64 sample, const PetscReal *x, const PetscReal *y, PetscReal *error)
+/* all trajectories of this rank's group together, frame by frame */
+static PetscErrorCode Trajectories(Mgno *m, MgnoNet net, const MgnoWork *work, const PetscReal *x, PetscReal *o)
 {
-  const PetscInt64 length = m->points * m->model.in_channels;
-  PetscReal       *v, *o;
+  const PetscInt64 length = m->points * m->model.in_channels * work->n_local;
+  PetscReal       *v;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2(length, &v, length, &o));
-  PetscCall(PetscArraycpy(o, x, length));
+  PetscCall(PetscMalloc1(length + 1, &v));
   for (PetscInt frame = 0; frame < m->frames; frame++) {
-    PetscCall(PetscArraycpy(v, o, length));
-    PetscCall(MgnoModelApply(m, net, v, o));
-    PetscCall(MgnoLossValue(loss, sample, x, o, y + frame * length, &error[frame], NULL));
+    PetscCall(PetscArraycpy(v, frame ? o + (frame - 1) * length : x, length));
+    PetscCall(MgnoModelRun(m, net, work, v, o + frame * length));
   }
-  PetscCall(PetscFree2(v, o));
+  PetscCall(PetscFree(v));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Errors(Mgno *m, MgnoLoss loss, const MgnoWork *work, PetscInt64 first, const PetscReal *o, const PetscReal *y, PetscReal *error)
+{
+  const PetscInt64 length = m->points * m->model.in_channels;
+
+  PetscFunctionBegin;
+  for (PetscInt64 i = 0; i < work->n_local; i++)
+    for (PetscInt64 f = 0; f < m->frames; f++)
+      PetscCall(MgnoLossValue(loss, first + work->first + i, NULL, o + (f * work->n_local + i) * length, y + (i * m->frames + f) * length, &error[(work->first + i) * m->frames + f], NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -32,12 +42,11 @@ PetscErrorCode MgnoRolloutStep(TesProblem problem, TesProgress *progress)
   Mgno            *m      = TesProblemCtx(problem);
   MPI_Comm         comm   = TesProblemComm(problem);
   const PetscInt64 first  = m->place * GROUP, n = PetscMin(GROUP, m->data.test - first), frames = m->frames, length = m->points * m->model.in_channels;
-  PetscErrorCode   ierr   = PETSC_SUCCESS;
-  TesPartition     work;
+  MgnoWork         work;
   MgnoNet          net;
   MgnoLoss         loss;
   PetscInt64      *pair;
-  PetscReal       *x, *y, *fx, *fy, *longer;
+  PetscReal       *x, *y, *o, *fx, *fy, *longer;
 
   PetscFunctionBegin;
   PetscCall(MgnoSamplesLoad(problem));
@@ -45,9 +54,9 @@ PetscErrorCode MgnoRolloutStep(TesProblem problem, TesProgress *progress)
   PetscCall(MgnoModelNet(m, PETSC_FALSE, &net));
   PetscCall(MgnoNetWeights(net, m->best));
   PetscCall(MgnoLossCreate(m, MGNO_L2, m->model.out_channels, 1, &loss));
-  PetscCall(TesPartitionCreate(comm, n, 1, &work));
+  PetscCall(MgnoWorkCreate(problem, n, 1, &work));
   PetscCall(PetscMalloc4(n, &pair, work.n_local * length + 1, &x, work.n_local * length * frames + 1, &y, work.n_local * length + 1, &fx));
-  PetscCall(PetscMalloc2(work.n_local * length + 1, &fy, (first + n) * frames, &longer));
+  PetscCall(PetscMalloc3(work.n_local * length + 1, &fy, work.n_local * length * frames + 1, &o, (first + n) * frames, &longer));
   for (PetscInt64 frame = 0; frame < frames; frame++) { /* the frames of the group, one after the other */
     for (PetscInt64 i = 0; i < n; i++) pair[i] = ((PetscInt64)m->data.train + m->data.validation + first + i) * frames + frame;
     PetscCall(MgnoSamplesFetch(problem, &work, pair, fx, fy));
@@ -61,9 +70,8 @@ PetscErrorCode MgnoRolloutStep(TesProblem problem, TesProgress *progress)
   {
     PetscReal *fresh = longer + first * frames;
 
-    for (PetscInt64 i = 0; i < work.n_local && !ierr; i++)
-      ierr = Trajectory(m, net, loss, m->data.train + m->data.validation + first + work.first + i, x + i * length, y + i * frames * length, fresh + (work.first + i) * frames);
-    PetscCall(TesAgree(comm, ierr));
+    PetscCall(Trajectories(m, net, &work, x, o));
+    PetscCall(TesAgree(comm, Errors(m, loss, &work, m->data.train + m->data.validation + first, o, y, fresh)));
     PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, fresh, (PetscMPIInt)(n * frames), MPIU_REAL, MPI_SUM, comm)); /* one contribution each: exact */
   }
   PetscCall(PetscFree(m->rolled));
@@ -71,10 +79,48 @@ PetscErrorCode MgnoRolloutStep(TesProblem problem, TesProgress *progress)
   m->n_rolled = (first + n) * frames;
   PetscCall(PetscArraycpy(m->rolled, longer, m->n_rolled));
   PetscCall(PetscFree4(pair, x, y, fx));
-  PetscCall(PetscFree2(fy, longer));
+  PetscCall(PetscFree3(fy, o, longer));
+  PetscCall(MgnoWorkDestroy(&work));
   PetscCall(MgnoLossDestroy(&loss));
   progress->work = (PetscReal)(n * frames);
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "rollout %" PetscInt64_FMT "/%" PetscInt_FMT, first + n, m->data.test));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* truth and rollout of the first test trajectory at three frames, as fields of the result */
+static PetscErrorCode Snapshots(TesProblem problem, TesReport report)
+{
+  static const char *const when[3] = {"first", "middle", "last"};
+  Mgno            *m      = TesProblemCtx(problem);
+  const PetscInt64 length = m->points * m->model.in_channels, start = ((PetscInt64)m->data.train + m->data.validation) * m->frames;
+  const PetscInt   frame[3] = {0, m->frames / 2, m->frames - 1};
+  MgnoWork         work;
+  MgnoNet          net;
+  PetscReal       *x, *y, *o;
+
+  PetscFunctionBegin;
+  PetscCall(MgnoSamplesLoad(problem));
+  PetscCall(MgnoModelNet(m, PETSC_FALSE, &net));
+  PetscCall(MgnoNetWeights(net, m->best));
+  PetscCall(MgnoWorkCreate(problem, 1, 1, &work)); /* rank 0 */
+  PetscCall(PetscMalloc3(length, &x, length, &y, work.n_local * m->frames * length + 1, &o));
+  PetscCall(MgnoSamplesFetch(problem, &work, &start, x, y));
+  PetscCall(Trajectories(m, net, &work, x, o));
+  for (int k = 0; k < 3; k++) {
+    const PetscInt64 pair = start + frame[k];
+    PetscReal        most = 0;
+    char             name[64];
+
+    PetscCall(MgnoSamplesFetch(problem, &work, &pair, x, y));
+    for (PetscInt64 i = 0; i < m->points && work.n_local; i++) most = PetscMax(most, PetscAbsReal(y[i]));
+    PetscCallMPI(MPI_Bcast(&most, 1, MPIU_REAL, 0, TesProblemComm(problem)));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "rollout_%s_truth", when[k]));
+    PetscCall(MgnoReportSample(m, TesProblemComm(problem), report, name, "1", "true frame", 0, y, 0));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "rollout_%s_prediction", when[k]));
+    PetscCall(MgnoReportSample(m, TesProblemComm(problem), report, name, "1", "frame by the network", 0, o + frame[k] * length, most));
+  }
+  PetscCall(PetscFree3(x, y, o));
+  PetscCall(MgnoWorkDestroy(&work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -98,5 +144,6 @@ PetscErrorCode MgnoRolloutReport(TesProblem problem, TesReport report)
   PetscCall(MgnoReportColumn(m, report, "rollout/time", m->frames, time, "time", "time of the frame", 0));
   PetscCall(MgnoReportColumn(m, report, "rollout/l2", m->frames, mean, "1", "relative L2 error of the frame, mean over test trajectories", 1));
   PetscCall(PetscFree3(column, mean, time));
+  PetscCall(Snapshots(problem, report));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

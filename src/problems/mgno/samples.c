@@ -94,7 +94,7 @@ PetscInt MgnoFrames(const Mgno *m, PetscInt c_in, PetscInt c_out)
   return 0;
 }
 
-PetscErrorCode MgnoSamplesFetch(TesProblem problem, const TesPartition *work, const PetscInt64 pair[], PetscReal *x, PetscReal *y)
+PetscErrorCode MgnoSamplesFetch(TesProblem problem, const MgnoWork *work, const PetscInt64 pair[], PetscReal *x, PetscReal *y)
 {
   Mgno          *m = TesProblemCtx(problem);
   MgnoSamples   *s = &m->loaded;
@@ -110,15 +110,15 @@ PetscErrorCode MgnoSamplesFetch(TesProblem problem, const TesPartition *work, co
   PetscCall(PetscMalloc1(4 * work->n + 1, &request));
   PetscCall(PetscMalloc((size_t)(length[0] + length[1]) * bytes * (size_t)work->n_local + 1, &inbox));
   for (PetscInt64 i = 0; i < work->n; i++) {
-    const int worker = TesPartitionOwner(work, i), owner = TesPartitionOwner(&s->part, pair[i] / s->frames);
+    const int worker = work->owner[i], owner = TesPartitionOwner(&s->part, pair[i] / s->frames);
 
     for (int which = 0; which < 2; which++) {
       const size_t size = (size_t)length[which] * bytes;
       char        *slot = inbox + ((size_t)(i - work->first) * (size_t)(length[0] + length[1]) + (which ? (size_t)length[0] : 0)) * bytes;
 
-      if (worker == work->rank && owner == work->rank) memcpy(slot, Place(s, m, pair[i], which), size);
-      else if (worker == work->rank) PetscCallMPI(MPI_Irecv(slot, (PetscMPIInt)size, MPI_BYTE, owner, (int)(2 * i + which) % 32768, comm, &request[pending++]));
-      else if (owner == work->rank) PetscCallMPI(MPI_Isend(Place(s, m, pair[i], which), (PetscMPIInt)size, MPI_BYTE, worker, (int)(2 * i + which) % 32768, comm, &request[pending++]));
+      if (worker == s->part.rank && owner == s->part.rank) memcpy(slot, Place(s, m, pair[i], which), size);
+      else if (worker == s->part.rank) PetscCallMPI(MPI_Irecv(slot, (PetscMPIInt)size, MPI_BYTE, owner, (int)(2 * i + which) % 32768, comm, &request[pending++]));
+      else if (owner == s->part.rank) PetscCallMPI(MPI_Isend(Place(s, m, pair[i], which), (PetscMPIInt)size, MPI_BYTE, worker, (int)(2 * i + which) % 32768, comm, &request[pending++]));
     }
   }
   PetscCallMPI(MPI_Waitall(pending, request, MPI_STATUSES_IGNORE));

@@ -12,6 +12,7 @@
 #include "model.h"
 
 #define GROUP 8
+#define TRACE 200 /* iterations of a method that are kept for the figure of residuals */
 
 const char *const mgno_use_names[]     = {"guess", "preconditioner", NULL};
 const char *const mgno_compare_names[] = {"mg", "gamg", "none", NULL};
@@ -69,7 +70,7 @@ static PetscErrorCode ShellApply(PC pc, Vec r, Vec z)
   if (s->coefficient) PetscCall(PetscArraycpy(s->in, s->a, s->m->points));
   for (PetscInt64 i = 0; i < s->m->points; i++) s->in[(s->coefficient ? s->m->points : 0) + i] = from[i] / size;
   PetscCall(VecRestoreArrayRead(r, &from));
-  PetscCall(MgnoModelApply(s->m, s->net, s->in, s->out));
+  PetscCall(MgnoModelApply(s->m, s->net, 1, s->in, s->out));
   if (s->m->solve.method == 1) { /* the linear part alone: what the network gives for zero is taken off */
     for (PetscInt64 i = 0; i < s->m->points; i++) s->out[i] -= s->zero[i];
   }
@@ -79,7 +80,7 @@ static PetscErrorCode ShellApply(PC pc, Vec r, Vec z)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Preconditioned(Mgno *m, MgnoNet net, MgnoElliptic elliptic, const PetscReal *a, const PetscReal *f, PetscReal *u, PetscReal *residual, PetscInt *its)
+static PetscErrorCode Preconditioned(Mgno *m, MgnoNet net, MgnoElliptic elliptic, const PetscReal *a, const PetscReal *f, PetscReal *u, PetscReal *trace, PetscReal *residual, PetscInt *its)
 {
   Shell       shell = {.m = m, .net = net, .a = a, .coefficient = m->model.in_channels == 2 ? PETSC_TRUE : PETSC_FALSE};
   Mat         A;
@@ -92,7 +93,7 @@ static PetscErrorCode Preconditioned(Mgno *m, MgnoNet net, MgnoElliptic elliptic
   PetscFunctionBegin;
   PetscCall(PetscMalloc3(m->points * m->model.in_channels, &shell.in, m->points, &shell.out, m->points, &shell.zero));
   PetscCall(PetscArrayzero(shell.in, m->points * m->model.in_channels));
-  PetscCall(MgnoModelApply(m, net, shell.in, shell.zero));
+  PetscCall(MgnoModelApply(m, net, 1, shell.in, shell.zero));
   PetscCall(MgnoEllipticMatrix(elliptic, &A));
   PetscCall(MatCreateVecs(A, &x, &b));
   PetscCall(VecDuplicate(x, &r));
@@ -109,6 +110,7 @@ static PetscErrorCode Preconditioned(Mgno *m, MgnoNet net, MgnoElliptic elliptic
   PetscCall(PCSetType(pc, PCSHELL));
   PetscCall(PCShellSetContext(pc, &shell));
   PetscCall(PCShellSetApply(pc, ShellApply));
+  if (trace) PetscCall(KSPSetResidualHistory(ksp, trace, TRACE, PETSC_FALSE));
   PetscCall(KSPSolve(ksp, b, x));
   PetscCall(KSPGetIterationNumber(ksp, its));
   PetscCall(MatMult(A, x, r));
@@ -127,32 +129,38 @@ static PetscErrorCode Preconditioned(Mgno *m, MgnoNet net, MgnoElliptic elliptic
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* all methods on one sample: values[method][2] iterations, residual; seconds[method] */
-static PetscErrorCode Sample(Mgno *m, MgnoNet net, MgnoElliptic elliptic[METHODS], const PetscReal *x, PetscReal *values, PetscReal *seconds)
+/* all methods on one sample: values[method][2] iterations, residual; seconds[method]; trace[method][TRACE] residuals, or NULL */
+static PetscErrorCode Sample(Mgno *m, MgnoNet net, MgnoElliptic elliptic[METHODS], const PetscReal *x, PetscReal *values, PetscReal *seconds, PetscReal *trace)
 {
   PetscReal *a, *f, *u, *in;
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc4(m->points, &a, m->points, &f, m->points, &u, m->points * m->model.in_channels, &in));
   for (int k = 0; k < METHODS; k++) {
-    PetscInt  its = 0;
-    PetscReal t0;
+    PetscReal *norms = trace ? trace + k * TRACE : NULL, t0, size = 0;
+    PetscInt   its   = 0;
 
     if (!Solves(m, k)) continue;
     t0 = TesNow();
     PetscCall(MgnoStencilCoefficient(m, elliptic[k], x, a, f));
     PetscCall(PetscArrayzero(u, m->points));
     if (k == PRECONDITIONER) {
-      PetscCall(Preconditioned(m, net, elliptic[k], a, f, u, &values[2 * k + 1], &its));
+      PetscCall(Preconditioned(m, net, elliptic[k], a, f, u, norms, &values[2 * k + 1], &its));
     } else {
       if (k == GUESS) {
         PetscCall(PetscArraycpy(in, x, m->points * m->model.in_channels));
-        PetscCall(MgnoModelApply(m, net, in, u));
+        PetscCall(MgnoModelApply(m, net, 1, in, u));
       }
+      if (norms) PetscCall(MgnoEllipticHistory(elliptic[k], norms, TRACE));
       PetscCall(MgnoStencilSolve(m, elliptic[k], f, u, k == GUESS ? PETSC_TRUE : PETSC_FALSE, &values[2 * k + 1], &its));
     }
     values[2 * k] = (PetscReal)its;
     seconds[k] += TesNow() - t0;
+    if (!norms) continue;
+    if (k != PRECONDITIONER) PetscCall(MgnoEllipticHistory(elliptic[k], NULL, 0));
+    PetscCall(MgnoStencilRhs(m, f, a)); /* relative to the right-hand side of the unknowns */
+    for (PetscInt64 i = 0; i < m->points; i++) size += a[i] * a[i];
+    for (PetscInt i = 0; i < TRACE; i++) norms[i] = norms[i] > 0 && i <= its ? norms[i] / PetscSqrtReal(size) : -1;
   }
   PetscCall(PetscFree4(a, f, u, in));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -165,27 +173,37 @@ PetscErrorCode MgnoSolveStep(TesProblem problem, TesProgress *progress)
   const PetscInt64 first = m->place * GROUP, n = PetscMin(GROUP, Samples(m) - first), width = 2 * METHODS;
   PetscErrorCode   ierr  = PETSC_SUCCESS;
   MgnoElliptic     elliptic[METHODS] = {NULL};
-  TesPartition     work;
+  MgnoWork         work;
   MgnoNet          net;
   PetscInt64       pair[GROUP];
-  PetscReal       *x, *y, *longer, seconds[METHODS] = {0};
+  PetscReal       *x, *y, *longer, *trace, seconds[METHODS] = {0};
 
   PetscFunctionBegin;
   PetscCall(MgnoSamplesLoad(problem));
   PetscCall(MgnoModelLoad(problem));
-  PetscCall(MgnoModelNet(m, PETSC_FALSE, &net));
+  PetscCall(MgnoModelNetAlone(m, &net));
   PetscCall(MgnoNetWeights(net, m->best));
   for (int k = 0; k < METHODS; k++) {
     if (Solves(m, k)) PetscCall(MgnoStencilSolver(m, k == GAMG ? MGNO_PC_GAMG : k == PLAIN ? MGNO_PC_NONE : MGNO_PC_MG, m->solve.rtol, m->solve.max_it, &elliptic[k]));
   }
-  PetscCall(TesPartitionCreate(comm, n, 1, &work));
+  PetscCall(MgnoWorkCreate(problem, n, 1, &work));
   PetscCall(PetscMalloc2(work.n_local * m->points * m->model.in_channels + 1, &x, work.n_local * m->points * m->model.out_channels + 1, &y));
   for (PetscInt64 i = 0; i < n; i++) pair[i] = (PetscInt64)m->data.train + m->data.validation + first + i;
   PetscCall(MgnoSamplesFetch(problem, &work, pair, x, y));
   PetscCall(PetscCalloc1((first + n) * width, &longer));
   if (first) PetscCall(PetscArraycpy(longer, m->solved, first * width));
-  for (PetscInt64 i = 0; i < work.n_local && !ierr; i++) ierr = Sample(m, net, elliptic, x + i * m->points * m->model.in_channels, longer + (first + work.first + i) * width, seconds);
+  PetscCall(PetscCalloc1(METHODS * TRACE, &trace));
+  for (PetscInt64 i = 0; i < work.n_local && !ierr; i++)
+    ierr = Sample(m, net, elliptic, x + i * m->points * m->model.in_channels, longer + (first + work.first + i) * width, seconds, first + work.first + i == 0 ? trace : NULL);
   PetscCall(TesAgree(comm, ierr));
+  if (first == 0) {
+    PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, trace, METHODS * TRACE, MPIU_REAL, MPI_SUM, comm)); /* one contribution each: exact */
+    PetscCall(PetscFree(m->traced));
+    m->traced   = trace;
+    m->n_traced = METHODS * TRACE;
+  } else {
+    PetscCall(PetscFree(trace));
+  }
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, longer + first * width, (PetscMPIInt)(n * width), MPIU_REAL, MPI_SUM, comm)); /* one contribution each: exact */
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, seconds, METHODS, MPIU_REAL, MPI_SUM, comm));
   for (int k = 0; k < METHODS; k++) {
@@ -196,6 +214,7 @@ PetscErrorCode MgnoSolveStep(TesProblem problem, TesProgress *progress)
   m->solved   = longer;
   m->n_solved = (first + n) * width;
   PetscCall(PetscFree2(x, y));
+  PetscCall(MgnoWorkDestroy(&work));
   progress->work = (PetscReal)n;
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "solve %" PetscInt64_FMT "/%" PetscInt64_FMT, first + n, Samples(m)));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -233,6 +252,14 @@ PetscErrorCode MgnoSolveReport(TesProblem problem, TesReport report)
     PetscCall(MgnoReportColumn(m, report, name, n, column, "1", method_names[k], 0));
     PetscCall(TesReportSay(report, "  %-24s %6.1f iterations  %9.2e s  residual %.1e%s", method_names[k], (double)its, (double)seconds, (double)worst, failed ? "  FAILED" : ""));
     if (k == MG) mg = seconds;
+  }
+  for (int k = 0; k < METHODS && m->n_traced; k++) {
+    PetscInt length = 0;
+
+    if (!Solves(m, k)) continue;
+    while (length < TRACE && m->traced[k * TRACE + length] > 0) length++;
+    PetscCall(PetscSNPrintf(name, sizeof(name), "convergence/%s", short_names[k]));
+    if (length) PetscCall(MgnoReportColumn(m, report, name, length, m->traced + k * TRACE, "1", method_names[k], 1));
   }
   PetscCall(MgnoReportColumn(m, report, "solved/sample", n, NULL, "1", "test sample", 0));
   for (int k = GUESS; k <= PRECONDITIONER; k++) {

@@ -1,8 +1,8 @@
 /* The action `train`: minimise the sum over the batch of a relative loss, batch by batch, epoch by epoch.
 
-   The pairs of an epoch are taken in the order of TesShuffle(seed, epoch). A batch is cut into parallel.blocks work units of neighbouring positions; a unit is done by one rank, its
-   gradient is formed in one fixed order, and units are summed by the reducer of the tensor room (exact: the same bits for every rank count). Per-sample losses travel as one
-   number each and are added in the order of their positions. Every rank then makes the same update.
+   The pairs of an epoch are taken in the order of TesShuffle(seed, epoch). A batch is cut into work units of neighbouring positions (parallel.blocks); a unit is done by one rank, its
+   gradient is formed in one fixed order, and units are summed by the reducer of the tensor room (exact: the same bits for every rank count). Ranks may share grids: a unit is then done by a
+   group, block by block of the grid, and the blocks' gradients are summed likewise (ranks.c, sum.c). Per-sample losses travel as one number each and are added in the order of their positions. Every rank then makes the same update.
 
    A step of the run is a portion of an epoch of fixed work (about 3e11 operations), so that signals and clocks are looked at every few seconds. At the end of an epoch the
    validation samples are evaluated and the best weights kept. State: weights, best weights, optimizer, epoch and place in it, sums so far, history. */
@@ -42,18 +42,13 @@ PetscInt64 MgnoTrainSteps(const Mgno *m)
 
 PetscErrorCode MgnoTrainSetUp(TesProblem problem)
 {
-  Mgno       *m = TesProblemCtx(problem);
-  MgnoNet     net;
-  PetscInt64 *first;
+  Mgno   *m = TesProblemCtx(problem);
+  MgnoNet net;
 
   PetscFunctionBegin;
   PetscCall(TesOptimizerCreate(&m->train.optimizer, m->plan->size, &m->optimizer));
   PetscCall(MgnoModelNet(m, PETSC_TRUE, &net));
-  /* blocks of the reducer are the tensors as they lie in the packed gradient */
-  PetscCall(PetscMalloc1(m->plan->n_tensors + 1, &first));
-  PetscCall(PetscArraycpy(first, MgnoNetOffsets(net), m->plan->n_tensors + 1));
-  PetscCall(TesReducerCreate(TesProblemComm(problem), (TesReduceKind)m->parallel.reduce, m->plan->n_tensors, first, &m->reducer));
-  PetscCall(PetscFree(first));
+  PetscCall(MgnoSumCreate(problem, net, &m->sum));
   PetscCall(PetscMalloc2(m->plan->size, &m->g, MgnoNetOffsets(net)[m->plan->n_tensors], &m->packed));
   PetscCall(MgnoLossCreate(m, (MgnoLossKind)m->train.loss, m->model.out_channels, m->train.h1_mass, &m->loss));
   PetscCall(MgnoLossCreate(m, MGNO_L2, m->model.out_channels, 1, &m->loss_l2));
@@ -64,7 +59,7 @@ PetscErrorCode MgnoTrainDestroy(Mgno *m)
 {
   PetscFunctionBegin;
   PetscCall(TesOptimizerDestroy(&m->optimizer));
-  PetscCall(TesReducerDestroy(&m->reducer));
+  PetscCall(MgnoSumDestroy(&m->sum));
   PetscCall(PetscFree2(m->g, m->packed));
   PetscCall(MgnoLossDestroy(&m->loss));
   PetscCall(MgnoLossDestroy(&m->loss_l2));
@@ -72,69 +67,80 @@ PetscErrorCode MgnoTrainDestroy(Mgno *m)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* loss and l2 of the samples of this rank in one batch into values[position][2]; gradients into the reducer */
-static PetscErrorCode BatchLocal(TesProblem problem, const TesPartition *work, const PetscInt64 pair[], PetscReal *x, PetscReal *y, PetscReal *o, PetscReal *bar, PetscReal *values)
+/* loss and l2 of this rank's samples of a round, derivatives of the loss by the output of the network */
+static PetscErrorCode Losses(Mgno *m, PetscInt64 n, const PetscInt64 pair[], const PetscReal *x, const PetscReal *o, const PetscReal *y, PetscReal *bar, PetscReal *values)
 {
-  Mgno            *m       = TesProblemCtx(problem);
-  const PetscInt64 length  = m->points * m->model.in_channels, out = m->points * m->model.out_channels;
-  MgnoNet          net;
-  TesType          type;
+  const PetscInt64 in = m->points * m->model.in_channels, out = m->points * m->model.out_channels;
+
+  PetscFunctionBegin;
+  for (PetscInt64 i = 0; i < n; i++) {
+    PetscCall(MgnoLossValue(m->loss, pair[i], x + i * in, o + i * out, y + i * out, &values[2 * i], bar + i * out));
+    PetscCall(MgnoLossValue(m->loss_l2, pair[i], x + i * in, o + i * out, y + i * out, &values[2 * i + 1], NULL));
+    MgnoNormalizerDecode(m, bar + i * out, PETSC_TRUE);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* loss and l2 of this rank's samples of one batch into values[position][2]; gradients into the sum */
+static PetscErrorCode BatchLocal(TesProblem problem, MgnoNet net, const MgnoWork *work, const PetscInt64 pair[], PetscReal *x, PetscReal *y, PetscReal *values)
+{
+  Mgno            *m  = TesProblemCtx(problem);
+  const PetscInt64 in = m->points * m->model.in_channels, out = m->points * m->model.out_channels, room = m->ranks.members > 1 ? MgnoTogether(m) : 1;
+  PetscReal       *o, *bar, *raw;
+  PetscErrorCode   ierr = PETSC_SUCCESS;
   PetscInt64       n;
 
   PetscFunctionBegin;
-  PetscCall(MgnoModelNet(m, PETSC_TRUE, &net));
-  for (PetscInt64 i = 0; i < work->n_local; i++) {
-    const PetscInt64 at = work->first + i;
+  PetscCall(PetscMalloc3(out * room, &o, out * room, &bar, in * room, &raw));
+  for (PetscInt64 at = 0; at < work->group_n; at += n) {
+    PetscInt64 first, share;
 
-    if (i % work->unit == 0) PetscCall(MgnoNetClear(net));
-    PetscCall(PetscArraycpy(m->raw, x + i * length, length)); /* the loss may need the coefficient as it is */
-    PetscCall(MgnoModelApply(m, net, x + i * length, o));
-    PetscCall(MgnoLossValue(m->loss, pair[at], m->raw, o, y + i * out, &values[2 * at], bar));
-    PetscCall(MgnoLossValue(m->loss_l2, pair[at], m->raw, o, y + i * out, &values[2 * at + 1], NULL));
-    MgnoNormalizerDecode(m, bar, PETSC_TRUE);
+    PetscCall(MgnoWorkRound(m, net, work, at, &n, &first, &share));
+    if (at % work->unit == 0) PetscCall(MgnoNetClear(net));
+    PetscCall(PetscArraycpy(raw, x + first * in, share * in)); /* the loss may need the coefficient as it is */
+    PetscCall(MgnoModelApply(m, net, share, x + first * in, o));
+    ierr = Losses(m, share, pair + work->first + first, raw, o, y + first * out, bar, values + 2 * (work->first + first));
+    if (m->ranks.members > 1) PetscCall(TesAgree(m->ranks.group, ierr)); /* before the others wait for our ghosts */
+    if (ierr) break;
     PetscCall(MgnoNetBackward(net, bar, NULL));
-    if ((i + 1) % work->unit == 0 || i + 1 == work->n_local) {
-      const void *g = MgnoNetGradient(net, &type, &n);
-
-      PetscCall(TesReducerAdd(m->reducer, type, g));
-    }
+    if ((at + n) % work->unit == 0 || at + n == work->group_n) PetscCall(MgnoSumRound(m->sum, net, (n + work->unit - 1) / work->unit));
   }
+  PetscCall(PetscFree3(o, bar, raw));
+  PetscCall(ierr);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode Batch(TesProblem problem, PetscInt64 size, const PetscInt64 pair[], const TesRate *rate, PetscReal *values)
 {
-  Mgno            *m      = TesProblemCtx(problem);
-  TesTimers        timers = TesProblemTimers(problem);
-  const PetscInt64 unit   = PetscMax(1, (m->train.batch + m->parallel.blocks - 1) / m->parallel.blocks);
-  TesPartition     work, units;
-  MgnoNet          net;
-  PetscReal       *x, *y, *o, *bar;
-  PetscErrorCode   ierr;
+  Mgno          *m      = TesProblemCtx(problem);
+  TesTimers      timers = TesProblemTimers(problem);
+  MgnoWork       work;
+  MgnoNet        net;
+  PetscReal     *x, *y;
+  PetscErrorCode ierr;
 
   PetscFunctionBegin;
-  PetscCall(TesPartitionCreate(TesProblemComm(problem), size, unit, &work));
-  PetscCall(TesPartitionCreate(TesProblemComm(problem), work.n_units, 1, &units));
-  PetscCall(PetscMalloc5(m->points * m->model.in_channels * work.n_local + 1, &x, m->points * m->model.out_channels * work.n_local + 1, &y, m->points * m->model.out_channels, &o,
-                         m->points * m->model.out_channels, &bar, m->points * m->model.in_channels, &m->raw));
+  PetscCall(MgnoWorkCreate(problem, size, MgnoUnitOf(m), &work));
+  PetscCall(PetscMalloc2(m->points * m->model.in_channels * work.n_local + 1, &x, m->points * m->model.out_channels * work.n_local + 1, &y));
   PetscCall(TesPhaseBegin(timers, "exchange"));
   PetscCall(MgnoSamplesFetch(problem, &work, pair, x, y));
   PetscCall(TesPhaseEnd(timers, "exchange"));
   PetscCall(TesPhaseBegin(timers, "network"));
   PetscCall(MgnoModelNet(m, PETSC_TRUE, &net));
   PetscCall(MgnoNetWeights(net, m->theta));
-  PetscCall(TesReducerBegin(m->reducer, &units));
-  ierr = BatchLocal(problem, &work, pair, x, y, o, bar, values);
+  PetscCall(MgnoSumBegin(m->sum, &work));
+  ierr = BatchLocal(problem, net, &work, pair, x, y, values);
   PetscCall(TesPhaseEnd(timers, "network"));
-  PetscCall(PetscFree5(x, y, o, bar, m->raw));
+  PetscCall(PetscFree2(x, y));
   PetscCall(TesPhaseBegin(timers, "reduce"));
   PetscCall(TesAgree(TesProblemComm(problem), ierr));
-  PetscCall(TesReducerFinish(m->reducer, m->packed));
+  PetscCall(MgnoSumFinish(m->sum, net, m->packed));
   PetscCall(TesPhaseEnd(timers, "reduce"));
   PetscCall(TesPhaseBegin(timers, "update"));
   PetscCall(MgnoNetUnpack(net, m->packed, m->g));
   PetscCall(TesOptimizerApply(m->optimizer, rate, m->theta, m->g));
   PetscCall(TesPhaseEnd(timers, "update"));
+  PetscCall(MgnoWorkDestroy(&work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

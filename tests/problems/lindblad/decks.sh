@@ -11,6 +11,17 @@ case_sweep() { # 23 steady states against the table, on one rank and in groups
     run 1 one sweep_tfim; /usr/bin/python3 "$here/compare_sweep.py" one "$source/tests/reference/lindblad/p08_tfim_ring_steady_n4.csv" 2 1e-10
     run 3 three sweep_tfim; "$program" compare one three --rtol 1e-9
 }
+case_steady_tables() { # rings of six and of eight (every fourth point), and currents through a driven chain, against the tables
+    local tables=$source/tests/reference/lindblad
+    run 2 six sweep_tfim --set system.sites.0.count=6 --set "observables.7.on=[0, 3]"; /usr/bin/python3 "$here/compare_sweep.py" six "$tables/p08_tfim_ring_steady_n6.csv" 2 1e-10
+    awk 'NR == 1 || NR % 4 == 2' "$tables/p08_tfim_ring_steady_n8.csv" >eight.csv
+    run 2 eight sweep_tfim --set system.sites.0.count=8 --set "observables.7.on=[0, 4]" --set "sweep.keys={hamiltonian.1.coeff: [$(awk -F, 'NR > 1 { printf "%s%.17g", (NR > 2 ? ", " : ""), $1 / 2 }' eight.csv)]}"
+    /usr/bin/python3 "$here/compare_sweep.py" eight eight.csv 2 1e-10
+    sed 's/task: steady/task: sweep/' "$decks/boundary_xxz.yaml" >xxz.yaml
+    printf 'sweep: {keys: {hamiltonian.2.coeff: [0, 0.5, 1, 1.5]}}\nsteady: {rtol: 1e-12}\n' >>xxz.yaml
+    timeout 100 mpirun -n 2 "$program" run xxz.yaml --output xxz --quiet
+    sed 's/Z\([0-9]\)/Z_\1/g; s/,j\([0-9]\)/,j_\1/g' "$tables/p09_xxz_boundary_steady_n6.csv" >xxz.csv; /usr/bin/python3 "$here/compare_sweep.py" xxz xxz.csv 1 1e-8
+}
 case_mollow() { # the correlation against the table; spectrum by FFT and by the resolvent at the same frequencies; side peaks where they belong
     run 1 fft mollow --set time.end=20 --set time.output_every=0.02
     run 1 table mollow; /usr/bin/python3 "$here/compare_table.py" table "$source/tests/reference/lindblad/p10_mollow_corr.csv" 1e-8 Re=C_re Im=C_im
@@ -27,6 +38,13 @@ print('side peak at', side); assert abs(side - np.sqrt(25 - 1 / 16)) < 0.1
 PY
 }
 case_restart() { # a steady state, a correlation and a sweep cut and gone on with give what they give uninterrupted
+    local gcrot=(--set system.sites.0.count=7 --set steady.method=gcrot) # with the directions that it keeps: the same bits
+    run 1 directions steady_tfim "${gcrot[@]}"
+    run 2 later steady_tfim "${gcrot[@]}" --set run.steps=5 2>/dev/null || [ $? = 75 ]
+    run 3 later steady_tfim "${gcrot[@]}" --restart --set parallel.transport=messages; "$program" compare directions later
+    # a solve that is given too little ends with its history
+    if run 1 short steady_tfim "${gcrot[@]}" --set steady.max_applications=70 2>short.err; then exit 1; else [ $? = 4 ]; fi
+    grep -q "method gcrot has used steady.max_applications at .*last cycles: [0-9]*: [0-9.e+-]*, [0-9]*: " short.err
     for deck in steady_tfim mollow sweep_tfim; do
         short=(); [ $deck != mollow ] || short=(--set time.end=1)
         run 1 whole_$deck $deck ${short[@]+"${short[@]}"}
@@ -42,7 +60,18 @@ case_short() { # every deck runs
     run 2 cavities eight_cavities --set system.sites.0.count=4 --set "initial.product=[\"fock:1\", \"fock:0\", \"fock:0\", \"fock:0\"]"
     run 2 traj tfim_trajectories --set system.sites.0.count=6 --set until.max=64 --set until.stderr=0.2 --set time.end=0.5
     run 1 xxz boundary_xxz; run 1 kerr kerr_cavity
+    run 1 dephasing dephasing_ring --set time.end=0.2; run 1 pulse pulsed_chain
+    run 2 big xyz_4x4_trajectories --set "system.lattice.size=[3, 3]" --set system.sites.0.count=9 --set until.max=16 --set time.end=0.2
+    run 2 cooling thermal_cavity_trajectories --set until.max=128 --set time.end=0.5
+    /usr/bin/python3 - <<'PY'
+import h5py
+run = h5py.File('pulse/series.h5')['observables'] # a pulse of area pi turns the first spin over but for what leaves it meanwhile; the last spin is reached later
+first, last = run['excited_0'][:], run['excited_5'][:]
+print('first', first.max(), 'last', last.max())
+assert first[0] == 0 and first.max() > 0.9 and last[:10].max() < 0.01 and last.max() > 0.4
+PY
     for figure in xyz spectrum traj; do "$program" plot $figure; done
+    [ -s xyz/plots/observables.png ] && [ -s traj/plots/errors.png ] && [ -s spectrum/plots/spectrum.png ] && [ ! -e spectrum/plots/observables.png ] # what is no function of time is not drawn as one
 }
 case_povm() { # decks of the network solver: errors against the density solver, which runs beside them; ranks; restart; figures; all orders of sites; a state with zeros of the POVM
     for g in 0.25 0.5 1.2; do
@@ -86,7 +115,7 @@ case_members() { # states held by one rank, by two in parts with messages, by tw
     for other in parts groups cut; do "$program" compare alone $other; done
 }
 case_messages() { # ranks that share memory, and ranks that send messages: the same bits for every task, also after a restart that changes ranks and messages
-    local small=(--set time.end=0.5) ten=(--set system.sites.0.count=10 --set time.end=0.02 --set time.output_every=0.01)
+    local small=(--set time.end=0.5) ten=(--set system.sites.0.count=10 --set time.end=0.02 --set time.output_every=0.01 --set observables.9.name=trace)
     run 1 one tfim_ring "${small[@]}"; run 1 ten tfim_ring "${ten[@]}"
     for way in exchange remap; do
         run 2 two_$way tfim_ring "${ten[@]}" --set parallel.transport=$way; "$program" compare ten two_$way

@@ -488,6 +488,48 @@ static PetscErrorCode SharedEvolutionIsUnbiasedAndNotWorse(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* the standard error times sqrt(M) settles: within 15 % from 500 to 8000 trajectories at every output (that of a standard error itself is 1 / sqrt(2 M): 3 % at 500); and the errors are the
+   spread that is really there: the means of 16 blocks of 500 scatter about the mean of all by what their errors say */
+static PetscErrorCode StandardErrorsFallWithTheRootOfTheNumber(void)
+{
+  Run              r = {0};
+  LbGroups         groups;
+  LbMoments        total, block;
+  Context          c    = {&r, 11};
+  PetscReal        first[11], chi = 0;
+  PetscReal        means[16][11], errors[16][11];
+
+  PetscFunctionBegin;
+  PetscCall(ModelIsingRing(3, 2, 2, 1, &r.model));
+  PetscCall(LbGroupsCreate(PETSC_COMM_WORLD, 1, PETSC_FALSE, &groups));
+  PetscCall(RunBegin(groups.group, &lb_motion_strang, 2, 0.2, "Z", PETSC_TRUE, &r));
+  PetscCall(LbMomentsCreate(11, &total));
+  PetscCall(LbMomentsCreate(11, &block));
+  for (int b = 0; b < 16; b++) {
+    const PetscInt64 m = 500 * (b + 1);
+
+    PetscCall(LbSampleBlock(&groups, 500 * b, 500, Sample, &c, &block));
+    LbMomentsJoin(&total, &block);
+    for (int k = 1; k < 11; k++) {
+      const PetscReal scaled = LbMomentsError(&total, k) * sqrt((double)m);
+
+      means[b][k]  = LbMomentsMean(&block, k);
+      errors[b][k] = LbMomentsError(&block, k);
+      if (b == 0) first[k] = scaled;
+      else if (m == 1000 || m == 2000 || m == 4000 || m == 8000) TES_CHECK_NEAR(scaled, first[k], 0.15 * first[k]);
+    }
+  }
+  TES_CHECK_INT((PetscInt64)total.data[0], 8000);
+  for (int b = 0; b < 16; b++) chi += pow((means[b][10] - LbMomentsMean(&total, 10)) / errors[b][10], 2);
+  TES_CHECK_AT_LEAST(chi, 3.5); /* chi squared with 15 degrees of freedom: 0.1 % and 99.9 % */
+  TES_CHECK_AT_MOST(chi, 37.7);
+  PetscCall(LbMomentsDestroy(&total));
+  PetscCall(LbMomentsDestroy(&block));
+  PetscCall(RunEnd(&r));
+  PetscCall(LbGroupsDestroy(&groups));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* a ring of bosons with three levels: hopping, loss, a shared jump operator; parts of the members cut its windows and tiles anywhere */
 static PetscErrorCode BosonRing(int n, LbModel *model)
 {
@@ -605,6 +647,7 @@ static const TesTest tests[] = {
   TES_TEST(JumpsOfASpinComeWhenTheDrawSays),
   TES_TEST(DephasingJumpsArePoisson),
   TES_TEST(SharedEvolutionIsUnbiasedAndNotWorse),
+  TES_TEST(StandardErrorsFallWithTheRootOfTheNumber),
   TES_TEST(BitsDoNotDependOnTheMembers),
   TES_TEST(BitsDoNotDependOnTheGroups),
   TES_TEST(JoinedMomentsAreThoseOfTheWhole),

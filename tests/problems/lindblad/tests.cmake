@@ -27,7 +27,7 @@ tes_add_test(problems/lindblad/povm_flow RANKS 1 2 3 LABELS problem CALLS lindbl
 tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)
 
 # tasks and decks from outside
-foreach(case povm sweep mollow restart short spectrum initial members messages)
+foreach(case povm sweep steady_tables mollow restart short spectrum initial members messages)
   add_test(NAME problem/lindblad/decks_${case} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/decks.sh ${case} $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR})
   set_tests_properties(problem/lindblad/decks_${case} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 300 LABELS problem)
 endforeach()
@@ -43,3 +43,8 @@ tes_lindblad_sample(sample_p05_jaynes_cummings 1 jaynes_cummings p05_jaynes_cumm
 tes_lindblad_sample(sample_p07_collective_decay 2 collective_decay p07_collective_decay_n6 "[{name: Z_mean, ops: [Z], on: sites}, {name: XX_nn, ops: [X, X], on: bonds}]" --set until.max=1000)
 add_test(NAME problem/lindblad/trajectories_target COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/target.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/contract_trajectories.yaml)
 set_tests_properties(problem/lindblad/trajectories_target PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 120 LABELS restart)
+# density and trajectories agree: a product state, a thermal one, one from a checkpoint; entropy and purity too
+foreach(case ring thermal checkpoint)
+  add_test(NAME problem/lindblad/cross_${case} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/cross.sh ${case} $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR})
+  set_tests_properties(problem/lindblad/cross_${case} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 240 LABELS problem)
+endforeach()

@@ -1,4 +1,5 @@
 tes_add_test(problems/mgno/net RANKS 1 LABELS problem CALLS mgno)
+tes_add_test(problems/mgno/split RANKS 1 2 3 4 LABELS parallel CALLS mgno)
 tes_add_test(problems/mgno/data RANKS 1 LABELS problem CALLS mgno driver)
 
 
@@ -30,3 +31,5 @@ endforeach()
 
 add_test(NAME problem/mgno/invariants COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/mgno/invariants.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/tests/problems/mgno/contract.yaml)
 set_tests_properties(problem/mgno/invariants PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 3 TIMEOUT 300 LABELS parallel)
+add_test(NAME problem/mgno/split COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/mgno/split.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/tests/problems/mgno/split.yaml)
+set_tests_properties(problem/mgno/split PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 4 TIMEOUT 300 LABELS parallel)
