@@ -82,6 +82,14 @@ static PetscReal CpuSeconds(void)
   return (PetscReal)now.tv_sec + 1e-9 * (PetscReal)now.tv_nsec;
 }
 
+/* of work that began at these two times: below 2 ms the clock of the best repeat is not disturbed by other programs, above it the processor time tells what the work takes */
+static PetscReal Since(PetscReal clock, PetscReal cpu)
+{
+  const PetscReal passed = TesNow() - clock;
+
+  return passed < 2e-3 ? passed : CpuSeconds() - cpu;
+}
+
 /* ---- ours ---- */
 
 typedef struct {
@@ -139,11 +147,11 @@ static PetscErrorCode Look(TesProblem problem, TesReport report, void *arg)
     PetscCall(FloorDgemm(1, &dgemm)); /* in turn, so that both meet the same machine */
     ours->rate = PetscMax(ours->rate, dgemm);
     for (PetscInt again = 0; again < 3; again++) { /* the first brings the caches back */
-      start = CpuSeconds();
+      start = TesNow();
+      end   = CpuSeconds();
       PetscCall(TesSlabExpand(&gp->grid.part, gp->dim, gp->grid.n, gp->best.r, up, gp->best.core, values));
       PetscCall(TesSlabCompress(gp->comm, &gp->grid.part, gp->dim, gp->grid.n, gp->best.r, down, values, core));
-      end  = CpuSeconds();
-      best = PetscMin(best, end - start);
+      best = PetscMin(best, Since(start, end));
     }
   }
   ours->flops = 0;
@@ -157,9 +165,10 @@ static PetscErrorCode Look(TesProblem problem, TesReport report, void *arg)
   ours->floor_seconds = PetscMax(ours->flops / 2 / ours->rate, 8 * (PetscReal)gp->grid.n_local / read) + PetscMax(ours->flops / 2 / ours->rate, 8 * (PetscReal)gp->grid.n_local / write);
   PetscCall(PetscMalloc2((size_t)gp->grid.n_local, &work[0], (size_t)gp->grid.n_local, &work[1]));
   for (PetscInt k = 0; k < 45; k++) {
-    start = CpuSeconds();
+    start = TesNow();
+    end   = CpuSeconds();
     PetscCall(Plain(gp, up, down, work, core));
-    ours->plain_seconds = k ? PetscMin(ours->plain_seconds, CpuSeconds() - start) : PETSC_MAX_REAL;
+    ours->plain_seconds = k ? PetscMin(ours->plain_seconds, Since(start, end)) : PETSC_MAX_REAL;
   }
   PetscCall(PetscFree2(work[0], work[1]));
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(GpBasisAtDestroy(&at[d]));

@@ -5,6 +5,7 @@
    packing and the tree of sums lower the fractions. `plain`: the same products of the whole array by one DGEMM per dimension and outer index, without units and tree.
    Run: mpirun -n P bench_mode_product (rates are per rank, the slowest rank's time; best of at least 5 repeats and 0.3 s). */
 #include <string.h>
+#include <time.h>
 #include <tessera/isa.h>
 #include <tessera/linalg.h>
 #include <tessera/random.h>
@@ -33,20 +34,34 @@ static void Fill(PetscInt64 n, PetscReal *x)
   }
 }
 
+#define SHORT 2e-3 /* seconds: below it the clock of the best repeat is not disturbed by other programs, above it the processor time of a process alone tells what the work takes */
+
+static PetscReal CpuSeconds(void)
+{
+  struct timespec now;
+
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (PetscReal)now.tv_sec + 1e-9 * (PetscReal)now.tv_nsec;
+}
+
 /* seconds of the best repeat, of the slowest rank */
 static PetscErrorCode Best(Case *c, Work work, PetscInt arg, PetscReal *seconds)
 {
   PetscReal best = PETSC_MAX_REAL, total = 0;
+  int       size;
 
   PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &size));
   PetscCall(work(c, arg));
   for (int repeat = 0; repeat < 5 || total < 0.3; repeat++) {
-    PetscReal begin, time;
+    PetscReal begin, time, cpu;
 
     PetscCallMPI(MPI_Barrier(PETSC_COMM_WORLD));
+    cpu   = CpuSeconds();
     begin = TesNow();
     PetscCall(work(c, arg));
     time = TesNow() - begin;
+    if (size == 1 && time > SHORT) time = CpuSeconds() - cpu; /* more ranks wait for each other: the clock */
     PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &time, 1, MPIU_REAL, MPI_MAX, PETSC_COMM_WORLD)); /* the same on all ranks: they stop together */
     best = PetscMin(best, time);
     total += time;
