@@ -104,10 +104,12 @@ void LbReducedColumns(const LbReduced *r, const PetscReal values[], PetscReal co
 /* columns of all times of a block stand at [time][stride], those of this object from the column of the first item on */
 void LbReducedAdd(LbReduced *r, PetscInt64 number, const LbMoments *block, PetscInt stride)
 {
-  PetscReal      *group = r->group + (number % GROUPS) * r->width;
-  const PetscReal n = block->data[0], all = group[0] + n;
+  const PetscReal n = block->data[0];
+  PetscReal      *group, all;
 
   if (!r->n || !(n > 0)) return;
+  group = r->group + (number % GROUPS) * r->width;
+  all   = group[0] + n;
   for (int t = 0; t < r->n_times; t++)
     for (int q = 0; q < r->n_columns; q++) {
       PetscReal *mean = group + 1 + t * r->n_columns + q;
