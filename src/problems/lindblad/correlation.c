@@ -354,6 +354,7 @@ static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
   if (c->correlation.spectrum == 0) PetscFunctionReturn(PETSC_SUCCESS);
   if (c->correlation.spectrum == 1) PetscCall(LbEmissionTransform(c));
   else {
+    s->n_emission = s->n_spectrum;
     PetscCall(PetscMalloc2(s->n_spectrum, &s->omega, s->n_spectrum, &s->emission));
     for (PetscInt64 k = 0; k < s->n_spectrum; k++) {
       s->omega[k]    = LbEmissionFrequency(c, k);
@@ -361,7 +362,7 @@ static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
     }
   }
   {
-    TesStateItem item = {.name = "emission/omega", .type = TES_F64, .n_axes = 1, .shape = {s->n_spectrum}, .data = s->omega, .unit = "energy", .long_name = "frequency"};
+    TesStateItem item = {.name = "emission/omega", .type = TES_F64, .n_axes = 1, .shape = {s->n_emission}, .data = s->omega, .unit = "energy", .long_name = "frequency"};
 
     PetscCall(TesReportArray(report, &item, 0));
     item.name      = "emission/spectrum";

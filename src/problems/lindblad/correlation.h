@@ -13,7 +13,7 @@ typedef struct {
   LbVec         im;     /* second Hermitian part; the first one is density.x */
   LbFunctional  fa, fb;
   PetscReal    *value;  /* [outputs][2] C */
-  PetscInt64    n_values, n_spectrum;
+  PetscInt64    n_values, n_spectrum, n_emission; /* n_spectrum: solved one by one, part of the state; n_emission: frequencies of the report */
   PetscReal    *omega, *emission, *spectrum_state, worst_residual;
   PetscReal    *f;
   /* resolvent */

@@ -130,7 +130,7 @@ PetscErrorCode LbEmissionTransform(Lindblad *c)
     in[2 * k + 1] = weight * (s->value[2 * k + 1] - cimag(s->limit));
   }
   PetscCall(TesFFTForward(fft, in, out));
-  s->n_spectrum = n;
+  s->n_emission = n;
   PetscCall(PetscMalloc2(n, &s->omega, n, &s->emission));
   for (PetscInt64 k = 0; k < n; k++) {
     const PetscInt64 from = (k + n / 2) % n;
