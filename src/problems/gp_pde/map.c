@@ -266,7 +266,7 @@ static PetscErrorCode SolveDense(Stacked *s, const PetscReal *rhs, PetscReal *z)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode SolveIteratively(Stacked *s, const PetscReal *rhs, PetscReal *z)
+static PetscErrorCode SolveIteratively(Stacked *s, const PetscReal *rhs, PetscReal *z, PetscBool *converged)
 {
   const PetscInt     n = s->n;
   KSPConvergedReason reason;
@@ -295,7 +295,7 @@ static PetscErrorCode SolveIteratively(Stacked *s, const PetscReal *rhs, PetscRe
   PetscCall(KSPSetTolerances(ksp, LSQR_RTOL, 0, PETSC_DEFAULT, LSQR_ITERATIONS));
   PetscCall(KSPSolve(ksp, b, x));
   PetscCall(KSPGetConvergedReason(ksp, &reason));
-  PetscCheck(reason > 0, PETSC_COMM_SELF, TES_ERR_NUMBERS, "the regularised solve did not converge within %d iterations: source.noise_sd may be far too small for these data", LSQR_ITERATIONS);
+  *converged = reason > 0 ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(VecGetArrayRead(x, &found));
   PetscCall(PetscArraycpy(z, found, (size_t)n));
   PetscCall(VecRestoreArrayRead(x, &found));
@@ -307,7 +307,7 @@ static PetscErrorCode SolveIteratively(Stacked *s, const PetscReal *rhs, PetscRe
 }
 
 /* the minimiser of |z'|^2 + |f + W J D (z' - z) / s|^2, tangent at z */
-static PetscErrorCode Linearised(Stacked *s, const PetscReal *z, const PetscReal *f, PetscReal *next)
+static PetscErrorCode Linearised(Stacked *s, const PetscReal *z, const PetscReal *f, PetscReal *next, PetscBool *converged)
 {
   PetscReal *rhs;
 
@@ -315,7 +315,9 @@ static PetscErrorCode Linearised(Stacked *s, const PetscReal *z, const PetscReal
   PetscCall(PetscMalloc1((size_t)s->n, &rhs));
   PetscCall(Forward(s, z, rhs));
   for (PetscInt i = 0; i < s->n; i++) rhs[i] -= f[i];
-  PetscCall(s->n <= DENSE_MOST ? SolveDense(s, rhs, next) : SolveIteratively(s, rhs, next));
+  *converged = PETSC_TRUE;
+  if (s->n <= DENSE_MOST) PetscCall(SolveDense(s, rhs, next));
+  else PetscCall(SolveIteratively(s, rhs, next, converged));
   PetscCall(PetscFree(rhs));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -387,7 +389,8 @@ static PetscErrorCode StackedDestroy(Stacked *s)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode GaussNewton(Stacked *s)
+/* converged: PETSC_FALSE when an inner solve gave up, which leaves the caller with nothing to free but its own */
+static PetscErrorCode GaussNewton(Stacked *s, PetscBool *converged)
 {
   PetscReal *z, *next, *trial, *g, *f, value, changed = 1, size = 0;
 
@@ -399,7 +402,8 @@ static PetscErrorCode GaussNewton(Stacked *s)
     PetscReal t = 1, there = PETSC_MAX_REAL;
 
     if (s->gp->remainder) PetscCall(GpNewtonLinearize(s->gp, s->projected, s->solution, g, &s->fields, &s->slope));
-    PetscCall(Linearised(s, z, f, next));
+    PetscCall(Linearised(s, z, f, next, converged));
+    if (!*converged) break;
     for (PetscInt k = 0; k < HALVINGS && !(there <= value); k++, t /= 2) {
       for (PetscInt i = 0; i < s->n; i++) trial[i] = z[i] + t * (next[i] - z[i]);
       PetscCall(Objective(s, trial, g, f, &there));
@@ -423,12 +427,13 @@ static PetscErrorCode GaussNewton(Stacked *s)
 PetscErrorCode GpMapSolve(GpPde *gp, const GpProjected *projected, GpSolution *solution)
 {
   Stacked   stacked;
-  PetscBool useful;
+  PetscBool useful, converged = PETSC_TRUE;
 
   PetscFunctionBegin;
   PetscCall(StackedCreate(gp, projected, solution, &stacked));
   PetscCall(Scales(gp, solution, stacked.scale, &useful));
-  if (useful) PetscCall(GaussNewton(&stacked));
+  if (useful) PetscCall(GaussNewton(&stacked, &converged));
   PetscCall(StackedDestroy(&stacked));
+  PetscCheck(converged, PETSC_COMM_SELF, TES_ERR_NUMBERS, "the regularised solve did not converge within %d iterations: source.noise_sd may be far too small for these data", LSQR_ITERATIONS);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
