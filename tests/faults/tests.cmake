@@ -2,7 +2,7 @@
 add_library(tes_fail_io MODULE ${PROJECT_SOURCE_DIR}/tests/support/fail_io.c)
 target_compile_definitions(tes_fail_io PRIVATE _GNU_SOURCE)
 target_link_libraries(tes_fail_io PRIVATE ${CMAKE_DL_LIBS})
-set(TES_FAULT_CASES one_rank_killed signal_one_rank signal_soon signal_early checkpoint_signal disk_freed folder_closed folder_removed blocks wrong_checkpoint data_files odd_environment
+set(TES_FAULT_CASES one_rank_killed signal_one_rank signal_soon signal_early checkpoint_signal disk_freed folder_closed folder_removed blocks wrong_checkpoint data_files data_files_kinds odd_environment
     more_ranks_than_rows hang every_deck_checks every_deck_twice every_deck_twice_long)
 if(NOT TES_SANITIZE)
   list(APPEND TES_FAULT_CASES size_limit io_error_one_rank io_error_random rename_fails clock_jumps memory)
