@@ -240,7 +240,7 @@ PY
 }
 refused() { # refused NAME FILE PATTERN...: the deck NAME.yaml, which names FILE: 2 or 3, the file and the patterns in the message, and no result
     local deck=$1 file=$2 pattern code; shift 2
-    timeout 20 "$tessera" run "$deck.yaml" --output "out_$deck" >"$deck.out" 2>"$deck.err"; code=$?
+    OMPI_MCA_pml=ob1 OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_orte_tmpdir_base="$work" timeout 20 "$tessera" run "$deck.yaml" --output "out_$deck" >"$deck.out" 2>"$deck.err"; code=$?
     [ $code = 2 ] || [ $code = 3 ] || fail "$deck: exit $code, wanted 2 or 3"
     says "$deck.err" "$file"; for pattern in "$@"; do says "$deck.err" "$pattern"; done
     ! [ -e "out_$deck/result.h5" ] || fail "$deck has a result"
