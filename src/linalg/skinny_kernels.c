@@ -23,7 +23,8 @@
   #define W 2
 #endif
 
-#define ALIGNED_TERMS 3 /* so few that storing takes longer than computing: stores that cross a line would cost twice */
+#define ALIGNED_COLUMNS 128 /* in shorter rows their ends take longer than that */
+#define ALIGNED_TERMS   3 /* so few that storing takes longer than computing: stores that cross a line would cost twice */
 
 typedef double    vec __attribute__((vector_size(8 * W), aligned(8), may_alias));
 typedef long long ivec __attribute__((vector_size(8 * W)));
@@ -184,7 +185,7 @@ INLINE void CombineTerms(const int K, PetscInt m, PetscInt n, const PetscReal *a
 {
   PetscInt i = 0;
 
-  for (; K <= ALIGNED_TERMS && i < m; i++) CombineAligned(K, n, a + (size_t)i * lda, b, ldb, c + (size_t)i * ldc);
+  for (; K <= ALIGNED_TERMS && n >= ALIGNED_COLUMNS && i < m; i++) CombineAligned(K, n, a + (size_t)i * lda, b, ldb, c + (size_t)i * ldc);
   for (; i + 4 <= m; i += 4) CombineRows(4, K, n, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
   for (; i < m; i++) CombineRows(1, K, n, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
 }

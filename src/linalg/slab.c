@@ -20,6 +20,7 @@
 #include "linalg_impl.h"
 #include "skinny.h"
 
+#define FEW_WIDE   512  /* reals that need no allocation */
 #define FEW_POINTS 8192 /* points of an array that columns of which are read as fast as rows: the first cache */
 
 typedef struct {
@@ -113,29 +114,34 @@ static PetscErrorCode CompressFew(MPI_Comm comm, const TesPartition *part, const
 {
   const SkinnyTable *skinny = TES_KERNEL_PICK(SkinnyKernels);
   const PetscInt     n0 = (PetscInt)n[0], unit = (PetscInt)PetscMin(part->unit, n[1]);
-  PetscReal         *wide, *node;
+  PetscReal          small[FEW_WIDE], *wide = small, *node;
   PetscInt64         row = 0;
+  PetscInt           levels = 0;
   TesTree            tree;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1((size_t)r[1] * (size_t)n0, &wide));
-  PetscCall(TesTreeCreate(comm, part, r[1] * n0, NULL, NULL, &tree));
-  while (row < part->n_local) {
-    PetscInt   levels;
-    PetscInt64 rows;
+  if (r[1] * n0 > FEW_WIDE) PetscCall(PetscMalloc1((size_t)r[1] * (size_t)n0, &wide));
+  while (levels < SKINNY_LEVELS && part->n_units_local > (PetscInt64)1 << levels) levels++;
+  if (part->size == 1 && part->n_units_local == (PetscInt64)1 << levels) { /* one node is the whole tree */
+    skinny->tree(r[1], n0, unit, (PetscInt)part->n_local - unit * ((1 << levels) - 1), levels, m[1], (PetscInt)n[1], in, n0, wide, n0);
+  } else {
+    PetscCall(TesTreeCreate(comm, part, r[1] * n0, NULL, NULL, &tree));
+    while (row < part->n_local) {
+      PetscInt64 rows;
 
-    PetscCall(TesTreeLevels(tree, SKINNY_LEVELS, &levels));
-    rows = PetscMin((PetscInt64)unit << levels, part->n_local - row);
-    PetscCall(TesTreeNode(tree, levels, &node));
-    skinny->tree(r[1], n0, unit, (PetscInt)rows - unit * ((1 << levels) - 1), levels, m[1] + part->first + row, (PetscInt)n[1], in + row * n0, n0, node, n0);
-    PetscCall(TesTreePush(tree));
-    row += rows;
+      PetscCall(TesTreeLevels(tree, SKINNY_LEVELS, &levels));
+      rows = PetscMin((PetscInt64)unit << levels, part->n_local - row);
+      PetscCall(TesTreeNode(tree, levels, &node));
+      skinny->tree(r[1], n0, unit, (PetscInt)rows - unit * ((1 << levels) - 1), levels, m[1] + part->first + row, (PetscInt)n[1], in + row * n0, n0, node, n0);
+      PetscCall(TesTreePush(tree));
+      row += rows;
+    }
+    PetscCall(TesTreeFinish(tree, wide));
+    PetscCall(TesTreeDestroy(&tree));
   }
-  PetscCall(TesTreeFinish(tree, wide));
-  PetscCall(TesTreeDestroy(&tree));
   if (r[0] <= SKINNY_TERMS) skinny->dots(r[1], r[0], n0, wide, n0, m[0], n0, core, r[0]);
   else PetscCall(TesGemm(PETSC_FALSE, PETSC_TRUE, r[1], r[0], n0, 1, wide, m[0], 0, core));
-  PetscCall(PetscFree(wide));
+  if (wide != small) PetscCall(PetscFree(wide));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -191,15 +197,16 @@ static PetscErrorCode ExpandFewRows(const TesPartition *part, const PetscInt64 n
 {
   const SkinnyTable *skinny = TES_KERNEL_PICK(SkinnyKernels);
   const PetscInt     n0     = (PetscInt)n[0];
-  PetscReal         *wide, *functions;
+  const PetscBool    few    = (r[0] + r[1]) * n[0] <= FEW_WIDE ? PETSC_TRUE : PETSC_FALSE;
+  PetscReal          small[FEW_WIDE], *wide = small, *functions = small + (few ? r[1] * n0 : 0);
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2((size_t)r[1] * (size_t)n0, &wide, (size_t)r[0] * (size_t)n0, &functions));
+  if (!few) PetscCall(PetscMalloc2((size_t)r[1] * (size_t)n0, &wide, (size_t)r[0] * (size_t)n0, &functions));
   TesTransposeSmall(n0, r[0], m[0], functions);
   if (r[0] >= 1 && r[0] <= SKINNY_TERMS) skinny->combine(r[1], n0, r[0], core, r[0], functions, n0, wide, n0);
   else skinny->product(r[1], n0, r[0], core, r[0], functions, n0, wide, n0);
   skinny->combine((PetscInt)part->n_local, n0, r[1], m[1] + part->first * r[1], r[1], wide, n0, out, n0);
-  PetscCall(PetscFree2(wide, functions));
+  if (!few) PetscCall(PetscFree2(wide, functions));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
