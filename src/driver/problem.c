@@ -126,6 +126,33 @@ TesDeck TesProblemDeck(TesProblem problem)
   return problem->deck;
 }
 
+PetscErrorCode TesProblemOwnText(const char resolved[], char **own)
+{
+  static const char *const drivers[] = {"run:", "output:", "checkpoint:", "parallel:", "petsc:", NULL};
+  PetscBool                keep      = PETSC_TRUE;
+  size_t                   used      = 0;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(strlen(resolved) + 1, own));
+  for (const char *line = resolved; *line;) {
+    const char  *end    = strchr(line, '\n');
+    const size_t length = end ? (size_t)(end - line) + 1 : strlen(line);
+
+    if (!strchr(" -#\n", line[0])) {
+      keep = PETSC_TRUE;
+      for (const char *const *name = drivers; *name; name++)
+        if (!strncmp(line, *name, strlen(*name))) keep = PETSC_FALSE;
+    }
+    if (keep && line[0] != '#') {
+      memcpy(*own + used, line, length);
+      used += length;
+    }
+    line += length;
+  }
+  (*own)[used] = 0;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscInt64 TesProblemStep(TesProblem problem)
 {
   return problem->step;

@@ -338,6 +338,7 @@ typedef struct { /* an attempt that may still become the candidate of its pass *
   PetscReal *core;
 } GpKept;
 
+extern const char *const gp_mode_names[]; /* by GpSpectrumMode; refine.c */
 PetscErrorCode GpRefineBest(GpPde *gp); /* make u_best's bases if they are not there */
 /* refine_state.c */
 PetscErrorCode GpRefineAttemptAdd(GpPde *gp, const GpAttempt *row);

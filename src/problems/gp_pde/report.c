@@ -159,6 +159,22 @@ static PetscErrorCode ReportSpectrum(GpPde *gp, TesReport report, PetscInt d, Pe
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The loop's table, as it was tried. */
+static PetscErrorCode SayAttempts(const GpPde *gp, PetscInt n, const GpAttempt *a)
+{
+  char bound[16];
+
+  PetscFunctionBegin;
+  PetscCall(TesProblemSay(gp->problem, "attempt  spectrum    extension  pass  background  functions  Newton  residual  error %s", gp->eq->bound ? "bound" : "estimate"));
+  for (PetscInt i = 0; i < n; i++) {
+    if (a[i].bound < GP_NO_BOUND) PetscCall(PetscSNPrintf(bound, sizeof(bound), "%.2e", (double)a[i].bound));
+    else PetscCall(PetscStrncpy(bound, "none", sizeof(bound)));
+    PetscCall(TesProblemSay(gp->problem, "%7d  %-10s  %9d  %4d  %10d  %9d  %6d  %8.1e  %-8s%s", (int)i + 1, gp_mode_names[(int)a[i].mode], (int)a[i].extension, (int)a[i].pass, (int)a[i].background,
+                            (int)a[i].unknowns, (int)a[i].newton, (double)a[i].residual, bound, a[i].chosen > 0 ? "  chosen" : ""));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ReportTables(GpPde *gp, TesReport report)
 {
   PetscInt         n;
@@ -169,6 +185,7 @@ static PetscErrorCode ReportTables(GpPde *gp, TesReport report)
 
   PetscFunctionBegin;
   attempts[gp->best_row].chosen = 1;
+  PetscCall(SayAttempts(gp, n, attempts));
   PetscCall(TesReportArray(report, &table, 1));
   PetscCall(GpReportColumn(gp, report, "attempts/number", n, NULL, 0, "1", "attempt", 0));
   PetscCall(GpReportColumn(gp, report, "attempts/bound", n, &attempts[0].bound, GP_ATTEMPT_WIDTH, "1", "relative error bound (1e6: more, or not converged)", 1));
@@ -212,7 +229,7 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
   PetscFunctionBegin;
   (void)problem;
   PetscCheck(gp->has_best, gp->comm, TES_ERR_NUMBERS,
-             "no attempt converged within solver.max_newton = %" PetscInt_FMT " Newton iterations: raise it, add points, or approach the equation by continuation in its reaction", gp->solver.max_newton);
+             "no attempt converged within solver.max_newton = %" PetscInt_FMT " Newton iterations: raise it, add points, or approach the equation by continuation in the strength of its reaction (0.25, then 0.5, then 1)", gp->solver.max_newton);
   PetscCall(GpRefineBest(gp));
   best = GpRefineAttempts(gp, &n) + gp->best_row;
   PetscCall(GpProjectedCreate(gp, &gp->best, &projected));

@@ -17,34 +17,6 @@ typedef struct {
 
 static const char *const inner_names[] = {"steady", "evolve"};
 
-/* a resolved deck without the sections of the driver */
-static PetscErrorCode OwnPart(const char deck[], char **part)
-{
-  static const char *const others[] = {"run:", "output:", "checkpoint:", "parallel:", "petsc:", NULL};
-  PetscBool                keep     = PETSC_TRUE;
-  size_t                   used     = 0;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1(strlen(deck) + 1, part));
-  for (const char *line = deck; *line;) {
-    const char  *end    = strchr(line, '\n');
-    const size_t length = end ? (size_t)(end - line) + 1 : strlen(line);
-
-    if (line[0] != ' ' && line[0] != '-' && line[0] != '\n') {
-      keep = PETSC_TRUE;
-      for (const char *const *name = others; *name; name++)
-        if (!strncmp(line, *name, strlen(*name))) keep = PETSC_FALSE;
-    }
-    if (keep) {
-      memcpy(*part + used, line, length);
-      used += length;
-    }
-    line += length;
-  }
-  (*part)[used] = 0;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* the deck of one point; its complaints are the parent's */
 static PetscErrorCode PointDeck(TesProblem problem, Lindblad *c, PetscInt64 point, TesDeck *deck, Lindblad *child)
 {
@@ -54,7 +26,7 @@ static PetscErrorCode PointDeck(TesProblem problem, Lindblad *c, PetscInt64 poin
   PetscFunctionBegin;
   PetscCall(PetscMemzero(child, sizeof *child));
   PetscCall(TesDeckResolved(TesProblemDeck(problem), &text));
-  PetscCall(OwnPart(text, &own));
+  PetscCall(TesProblemOwnText(text, &own));
   PetscCall(TesDeckCreateText(PETSC_COMM_SELF, TesDeckName(TesProblemDeck(problem)), strlen(own), own, deck));
   PetscCall(PetscFree(own));
   snprintf(assignment, sizeof assignment, "task=%s", inner_names[c->sweep.task]);

@@ -61,13 +61,13 @@ static PetscErrorCode SolveAll(size_t n, const Case cases[])
 static PetscErrorCode EverySideInOneDimension(void)
 {
   static const Case cases[] = {
-    {"dirichlet", "points: 140", "equation: {kind: poisson}\n" U1, 1e-9, 1e-11},
-    {"neumann, dirichlet", "points: 140", "equation: {kind: poisson}\nboundary: {kind: [neumann, dirichlet]}\n" U1, 1e-9, 1e-11},
-    {"dirichlet, neumann", "points: 140", "equation: {kind: poisson}\nboundary: {kind: [dirichlet, neumann]}\n" U1, 1e-9, 1e-11},
-    {"robin", "points: 140", "equation: {kind: poisson}\nboundary: {kind: robin, robin: [1.0, 0.5]}\n" U1, 1e-9, 1e-11},
-    {"neumann, robin", "points: 140", "equation: {kind: poisson}\nboundary: {kind: [neumann, robin]}\n" U1, 1e-9, 1e-11},
-    {"neumann, k2 = -7", "points: 140", "equation: {kind: helmholtz, k2: -7}\nboundary: {kind: neumann}\n" U1, 1e-9, 1e-11},
-    {"neumann, constant free", "points: 140", "equation: {kind: poisson}\nboundary: {kind: neumann}\n" U1, 1e-9, 1e-11},
+    {"dirichlet", "points: 100", "equation: {kind: poisson}\n" U1, 1e-9, 1e-11},
+    {"neumann, dirichlet", "points: 100", "equation: {kind: poisson}\nboundary: {kind: [neumann, dirichlet]}\n" U1, 1e-9, 1e-11},
+    {"dirichlet, neumann", "points: 100", "equation: {kind: poisson}\nboundary: {kind: [dirichlet, neumann]}\n" U1, 1e-9, 1e-11},
+    {"robin", "points: 100", "equation: {kind: poisson}\nboundary: {kind: robin, robin: [1.0, 0.5]}\n" U1, 1e-9, 1e-11},
+    {"neumann, robin", "points: 100", "equation: {kind: poisson}\nboundary: {kind: [neumann, robin]}\n" U1, 1e-9, 1e-11},
+    {"neumann, k2 = -7", "points: 100", "equation: {kind: helmholtz, k2: -7}\nboundary: {kind: neumann}\n" U1, 1e-9, 1e-11},
+    {"neumann, constant free", "points: 100", "equation: {kind: poisson}\nboundary: {kind: neumann}\n" U1, 1e-9, 1e-11},
     {"periodic, k2 = 3", "points: 80", "equation: {kind: helmholtz, k2: 3}\nboundary: {kind: periodic}\nmanufactured: {expression: \"exp(sin(2*pi*x))*cos(40*pi*x)\"}", 1e-10, 1e-11},
   };
 

@@ -25,6 +25,7 @@ tes_add_test(problems/lindblad/physics RANKS 1 2 LABELS problem TIMEOUT 300 CALL
 # Networks over the outcomes of a POVM (solver: povm): its parts, then runs.
 tes_add_test(problems/lindblad/povm RANKS 1 2 LABELS problem CALLS lindblad driver)
 tes_add_test(problems/lindblad/povm_flow RANKS 1 2 3 LABELS problem CALLS lindblad driver)
+tes_add_test(problems/lindblad/povm_loss RANKS 1 2 3 LABELS problem CALLS lindblad driver)
 # Quantum trajectories: means against the same tables within four standard errors (fixed seed): name, ranks, deck, table, observables, options of the run.
 tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)
 
