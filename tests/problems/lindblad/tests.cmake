@@ -19,6 +19,8 @@ tes_lindblad_table(p06_bose_hubbard_dimer 2 bose_hubbard_dimer p06_bose_hubbard_
 tes_lindblad_table(p07_collective_decay 1 collective_decay p07_collective_decay_n6 2e-9)
 
 tes_add_test(problems/lindblad/density RANKS 1 2 4 LABELS problem TIMEOUT 300 CALLS lindblad driver)
+tes_add_test(problems/lindblad/integrators RANKS 1 2 4 LABELS problem TIMEOUT 300 CALLS lindblad driver)
+tes_add_test(problems/lindblad/steady RANKS 1 2 4 LABELS problem TIMEOUT 300 CALLS lindblad driver)
 tes_add_test(problems/lindblad/physics RANKS 1 2 LABELS problem TIMEOUT 300 CALLS lindblad driver)
 # Networks over the outcomes of a POVM (solver: povm): its parts, then runs.
 tes_add_test(problems/lindblad/povm RANKS 1 2 LABELS problem CALLS lindblad driver)
