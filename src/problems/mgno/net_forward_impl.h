@@ -128,7 +128,27 @@ static PetscErrorCode Cycle(Net *net, PetscInt layer, Store *store, Field **cycl
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Fields that carry C_f channels and are shared by the layers have another padding in the first one: views with the strides of that many channels. */
+/* the ring of all samples back to zero */
+static void ClearRing(const Net *net, Field *f)
+{
+  const PetscInt dim = net->plan->spec.dim, ring = net->ring, ry = dim > 1 ? ring : 0, rz = dim > 2 ? ring : 0;
+
+  for (PetscInt b = 0; b < f->room; b++)
+    for (PetscInt z = -rz; z < f->n[2] + rz; z++)
+      for (PetscInt y = -ry; y < f->n[1] + ry; y++) {
+        NREAL       *row  = RowOf(f, b, y, z);
+        const size_t side = (size_t)ring * (size_t)f->c * sizeof(NREAL);
+
+        if (y < 0 || y >= f->n[1] || z < 0 || z >= f->n[2]) {
+          memset(row - ring * f->s[0], 0, 2 * side + (size_t)f->n[0] * (size_t)f->c * sizeof(NREAL));
+        } else {
+          memset(row - ring * f->s[0], 0, side);
+          memset(row + f->n[0] * f->s[0], 0, side);
+        }
+      }
+}
+
+/* Fields that carry C_f channels and are shared by the layers have another padding in the first one: views with the strides of that many channels. What they hold is written before it is read. */
 static void View(const Net *net, PetscInt channels, Field *f)
 {
   const PetscInt c     = (channels + MGNO_PAD - 1) / MGNO_PAD * MGNO_PAD;
@@ -145,7 +165,7 @@ static void View(const Net *net, PetscInt channels, Field *f)
   }
   f->sample = stride;
   f->o      = f->data + first;
-  memset(f->data, 0, (size_t)stride * (size_t)f->room * sizeof(NREAL));
+  ClearRing(net, f);
   Written(f);
 }
 
