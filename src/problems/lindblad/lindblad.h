@@ -124,15 +124,30 @@ struct Lindblad {
   } strings;
   struct {
     int        kind;
-    PetscInt   train;
+    TesIntOr   train;
     PetscInt64 observe;
     PetscBool  unique;
   } samples;
   PetscBool verify;
+  int       style, loss;
   struct {
-    int       integrator;
-    PetscReal tol, cap, h0, hmax, hmin, reg;
+    int       kind, integrator, inner;
+    PetscReal tol, cap, h0, hmax, hmin, reg, tau, target_loss;
+    TesIntOr  inner_steps;
   } step;
+  struct {
+    PetscReal  learning_rate, beta1, beta2, eps;
+    PetscInt64 steps, observe_every;
+    PetscBool  fresh;
+    struct {
+      TesIntOr  every;
+      PetscReal factor;
+    } decay;
+    struct {
+      PetscInt64 from, every;
+      PetscInt   factor;
+    } best;
+  } optimizer;
 
   PetscBool       thermal; /* the initial state is a thermal one */
   PetscBool       ready; /* the model is sound */
