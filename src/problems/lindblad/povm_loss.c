@@ -249,7 +249,7 @@ static PetscErrorCode Conclude(LbLoss *loss, const double *sum, double worst[2],
   info->largest  = worst[0];
   info->exponent = worst[1];
   info->distinct = flow->samples.count;
-  info->finite   = worst[0] < PETSC_MAX_REAL && isfinite(info->value) ? PETSC_TRUE : PETSC_FALSE;
+  info->finite   = worst[0] < PETSC_MAX_REAL && isfinite(info->value) && !LbFlowCollapsed(flow) ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -88,17 +88,15 @@ PetscErrorCode LbPaperState(LbPaper *paper, TesState state)
 static PetscErrorCode NotFinite(const LbPaper *paper, const char where[], PetscReal at)
 {
   PetscFunctionBegin;
-  SETERRQ(paper->loss.flow->comm, TES_ERR_NUMBERS, "the loss is not finite at %s %g: lower optimizer.learning_rate or step.tau, or take more samples", where, (double)at);
+  SETERRQ(paper->loss.flow->comm, TES_ERR_NUMBERS, "the loss is not finite, or all samples are one configuration, at %s %g: lower optimizer.learning_rate or step.tau, or take more samples", where, (double)at);
 }
 
-/* keep the course of the loss; it must not rise on and on */
-static PetscErrorCode Watch(const Lindblad *c, LbPaper *paper, PetscReal loss, PetscInt stretch, const char where[], PetscReal at)
+PetscBool LbPaperRises(PetscReal course[LB_COURSE], PetscReal loss, PetscInt stretch, PetscReal floor)
 {
-  PetscReal *rises = &paper->course[0], *last = &paper->course[1], *from = &paper->course[2], *sum = &paper->course[3], *count = &paper->course[4], mean;
+  PetscReal *rises = &course[0], *last = &course[1], *from = &course[2], *sum = &course[3], *count = &course[4], mean;
 
-  PetscFunctionBegin;
   *sum += loss;
-  if (++*count < stretch) PetscFunctionReturn(PETSC_SUCCESS);
+  if (++*count < stretch) return PETSC_FALSE;
   mean = *sum / *count;
   *sum = *count = 0;
   if (*last > 0 && mean > *last) {
@@ -106,9 +104,15 @@ static PetscErrorCode Watch(const Lindblad *c, LbPaper *paper, PetscReal loss, P
     ++*rises;
   } else *rises = 0;
   *last = mean;
-  if (*rises >= 5 && mean > 2 * *from && mean > 10 * c->step.target_loss)
-    SETERRQ(paper->loss.flow->comm, TES_ERR_NUMBERS, "the loss has grown for %d %s in a row, from %.3g to %.3g at %s %g: lower optimizer.learning_rate or step.tau, or take more samples", (int)*rises,
-            stretch > 1 ? "stretches of updates" : "steps", (double)*from, (double)mean, where, (double)at);
+  return *rises >= 5 && mean > 2 * *from && mean > floor ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscErrorCode Watch(const Lindblad *c, LbPaper *paper, PetscReal loss, PetscInt stretch, const char where[], PetscReal at)
+{
+  PetscFunctionBegin;
+  if (LbPaperRises(paper->course, loss, stretch, 10 * c->step.target_loss))
+    SETERRQ(paper->loss.flow->comm, TES_ERR_NUMBERS, "the loss has grown for %d %s in a row, from %.3g to %.3g at %s %g: lower optimizer.learning_rate or step.tau, or take more samples", (int)paper->course[0],
+            stretch > 1 ? "stretches of updates" : "steps", (double)paper->course[2], (double)paper->course[1], where, (double)at);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

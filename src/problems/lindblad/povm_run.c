@@ -108,7 +108,7 @@ static PetscErrorCode Flow(TesProblem problem, Lindblad *c, PetscReal target, Te
   PetscFunctionBegin;
   PetscCall(LbStepAdvance(&r->flow, &set, c->now, target, &r->step, &failed));
   if (failed)
-    SETERRQ(c->world, TES_ERR_NUMBERS, "the flow is not finite at t = %.6g after three attempts (h = %.3g, largest e %.3g): raise step.reg, lower step.cap, or take more samples", (double)c->now, (double)r->step.h,
+    SETERRQ(c->world, TES_ERR_NUMBERS, "the flow is not finite, or all samples are one configuration, at t = %.6g after three attempts (h = %.3g, largest e %.3g): raise step.reg, lower step.cap, or take more samples", (double)c->now, (double)r->step.h,
             (double)info->largest);
   row[0]  = c->now;
   row[1]  = r->step.taken;

@@ -97,7 +97,10 @@ typedef struct {
   LbPaperStep       - evolve: one step of the trapezoid rule from t to t + tau
 
   Collective. A loss that is not finite or that keeps growing raises TES_ERR_NUMBERS
+
+  LbPaperRises      - one more loss; true where means over `stretch` losses have risen five times in a row, to twice what they were and above `floor`. Not Collective
 @*/
+PetscBool      LbPaperRises(PetscReal course[LB_COURSE], PetscReal loss, PetscInt stretch, PetscReal floor);
 PetscInt       LbPaperTrain(const Lindblad *c);
 PetscErrorCode LbPaperCreate(const Lindblad *c, LbFlow *flow, LbNet *old, LbPaper *paper);
 PetscErrorCode LbPaperUpdate(const Lindblad *c, LbPaper *paper, LbPaperInfo *info);
