@@ -219,16 +219,16 @@ const TesKey lb_keys[] = {
   TES_REAL(Lindblad, optimizer.beta1, .fallback = "0.9", .range = TES_BETWEEN(0, 0.999999), .unit = "1", .when = "solver=povm & style=paper", .help = "decay of the mean gradient"),
   TES_REAL(Lindblad, optimizer.beta2, .fallback = "0.98", .range = TES_BETWEEN(0, 0.999999999), .unit = "1", .when = "solver=povm & style=paper", .help = "decay of the mean square"),
   TES_REAL(Lindblad, optimizer.eps, .fallback = "1e-9", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm & style=paper", .help = "added to the root mean square"),
-  TES_INT64(Lindblad, optimizer.steps, .fallback = "500", .range = TES_BETWEEN(1, 100000000), .when = "solver=povm & style=paper & task=steady|sweep", .help = "updates towards the steady state"),
-  TES_INT64(Lindblad, optimizer.observe_every, .fallback = "25", .range = TES_AT_LEAST(1), .when = "solver=povm & style=paper & task=steady|sweep", .help = "updates between two rows of the series"),
-  TES_BOOL(Lindblad, optimizer.fresh, .fallback = "true", .when = "solver=povm & style=paper & task=evolve", .help = "begin every time step with moments 0; false: keep those of the step before"),
+  TES_INT64(Lindblad, optimizer.steps, .fallback = "500", .range = TES_BETWEEN(1, 100000000), .when = "solver=povm & style=paper", .help = "updates towards the steady state"),
+  TES_INT64(Lindblad, optimizer.observe_every, .fallback = "25", .range = TES_AT_LEAST(1), .when = "solver=povm & style=paper", .help = "updates between two rows of the series"),
+  TES_BOOL(Lindblad, optimizer.fresh, .fallback = "true", .when = "solver=povm & style=paper", .help = "begin every time step with moments 0; false: keep those of the step before"),
   TES_SECTION("optimizer.decay", .help = "course of the learning rate"),
   TES_INT_OR(Lindblad, optimizer.decay.every, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000000), .when = "solver=povm & style=paper", .help = "updates after which it is multiplied by `factor`; auto: 600; in a time step 80"),
   TES_REAL(Lindblad, optimizer.decay.factor, .fallback = "0.5", .range = TES_BETWEEN(1e-6, 1), .unit = "1", .when = "solver=povm & style=paper", .help = "see every"),
   TES_SECTION("optimizer.best", .help = "task: steady; which parameters are the answer"),
-  TES_INT64(Lindblad, optimizer.best.from, .fallback = "400", .range = TES_AT_LEAST(0), .when = "solver=povm & style=paper & task=steady|sweep", .help = "first update after which the loss is estimated anew"),
-  TES_INT64(Lindblad, optimizer.best.every, .fallback = "5", .range = TES_AT_LEAST(1), .when = "solver=povm & style=paper & task=steady|sweep", .help = "updates between two such estimates"),
-  TES_INT(Lindblad, optimizer.best.factor, .fallback = "4", .range = TES_BETWEEN(1, 1000), .when = "solver=povm & style=paper & task=steady|sweep", .help = "how many times more samples they have"),
+  TES_INT64(Lindblad, optimizer.best.from, .fallback = "400", .range = TES_AT_LEAST(0), .when = "solver=povm & style=paper", .help = "first update after which the loss is estimated anew"),
+  TES_INT64(Lindblad, optimizer.best.every, .fallback = "5", .range = TES_AT_LEAST(1), .when = "solver=povm & style=paper", .help = "updates between two such estimates"),
+  TES_INT(Lindblad, optimizer.best.factor, .fallback = "4", .range = TES_BETWEEN(1, 1000), .when = "solver=povm & style=paper", .help = "how many times more samples they have"),
   TES_ENUM(Lindblad, parallel.transport, .fallback = "auto", .choices = transport_names, .when = "solver=density", .restart_may_change = PETSC_TRUE,
            .help = "how ranks share a density matrix: shared memory (one node), or messages: exchange of what others' rows read, or remap of whole tiles; messages takes what sends less; auto: shared on one node, else messages"),
   TES_REAL(Lindblad, parallel.buffer, .fallback = "0", .range = TES_BETWEEN(0, 4096), .unit = "MiB", .when = "solver=density", .restart_may_change = PETSC_TRUE,
@@ -240,9 +240,9 @@ const TesKey lb_keys[] = {
 static const LbSolver *Pick(const Lindblad *c)
 {
   static const LbSolver *const table[3][5] = {
-    {&lb_density_evolve,      &lb_density_steady, &lb_density_spectrum, &lb_density_correlation, &lb_density_sweep},
+    {&lb_density_evolve,      &lb_density_steady, &lb_density_spectrum, &lb_density_correlation, &lb_sweep},
     {&lb_trajectories_evolve, NULL,               NULL,                 NULL,                    NULL             },
-    {&lb_povm,                &lb_povm,           NULL,                 NULL,                    NULL             },
+    {&lb_povm,                &lb_povm,           NULL,                 NULL,                    &lb_sweep},
   };
 
   return table[c->solver][c->task];
@@ -280,7 +280,7 @@ PetscErrorCode LbContextCheck(TesProblem problem, Lindblad *c, PetscBool *good)
   c->how = Pick(c);
   if (!c->how) {
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve%s)", solver_names[c->solver], c->solver == LB_SOLVER_POVM ? " and steady" : ""));
+    PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve%s)", solver_names[c->solver], c->solver == LB_SOLVER_POVM ? ", steady and sweep" : ""));
   }
   if (*good) PetscCall(CheckRates(problem, c, good));
   if (*good) PetscCall(c->how->check(problem, c, good));
@@ -394,7 +394,7 @@ static PetscErrorCode Destroy(TesProblem problem)
 
 static const TesFigure figures[] = {
   {.name = "observables", .sort = TES_FIGURE_LINES, .title = "observables", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "time (1/energy)", .y_label = "expectation value", .when = "task=evolve"},
-  {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means over trajectories with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
+  {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
    .x_label = "time (1/energy)", .y_label = "expectation value"},
   {.name = "correlation", .sort = TES_FIGURE_LINES, .title = "two-time function", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "tau (1/energy)", .y_label = "C(tau)", .when = "task=correlation"},
   {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "residual of the steady state", .file = "series", .x = "/step", .y = {"/observables/residual"}, .x_label = "stage", .y_label = "residual (energy)", .log_y = PETSC_TRUE,
@@ -402,6 +402,10 @@ static const TesFigure figures[] = {
   {.name = "tdvp", .sort = TES_FIGURE_LINES, .title = "flow of the network: residual, rms of e, error of a step", .file = "result", .x = "/tdvp/time", .y = {"/tdvp/residual", "/tdvp/rms_e", "/tdvp/step_error"},
    .x_label = "time (1/energy)", .y_label = "residual, rms e (energy), step error", .log_y = PETSC_TRUE},
   {.name = "loss", .sort = TES_FIGURE_LINES, .title = "loss of the network", .file = "result", .x = "/loss/at", .y = {"/loss/value"}, .x_label = "update, or time (1/energy)", .y_label = "loss", .log_y = PETSC_TRUE},
+  {.name = "sweep_errors", .sort = TES_FIGURE_POINTS, .title = "observables against the parameter, with standard errors", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*"}, .errors = {"/sweep/stderr/*"},
+   .x_label = "parameter", .y_label = "expectation value"},
+  {.name = "sweep_exact", .sort = TES_FIGURE_POINTS, .title = "observables against the parameter, with standard errors, over the exact curves", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*", "/sweep/exact/*"},
+   .errors = {"/sweep/stderr/*"}, .x_label = "parameter", .y_label = "expectation value"},
   {.name = "sweep", .sort = TES_FIGURE_LINES, .title = "observables against the parameter", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*"}, .x_label = "parameter", .y_label = "expectation value"},
   {.name = "spectrum", .sort = TES_FIGURE_POINTS, .title = "eigenvalues of the Liouvillian", .file = "result", .x = "/spectrum/re", .y = {"/spectrum/im"}, .x_label = "Re lambda (energy)", .y_label = "Im lambda (energy)"},
   {.name = "emission", .sort = TES_FIGURE_LINES, .title = "emission spectrum", .file = "result", .x = "/emission/omega", .y = {"/emission/spectrum"}, .x_label = "omega (energy)", .y_label = "S (1/energy)"},

@@ -178,7 +178,7 @@ PetscErrorCode LbDensityEstimate(Lindblad *c, PetscReal vectors, TesEstimate *e)
 PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
-extern const LbSolver lb_density_evolve, lb_density_steady, lb_density_spectrum, lb_density_correlation, lb_density_sweep, lb_trajectories_evolve, lb_povm;
+extern const LbSolver lb_density_evolve, lb_density_steady, lb_density_spectrum, lb_density_correlation, lb_sweep, lb_trajectories_evolve, lb_povm;
 extern const TesKey   lb_keys[];
 
 /* lindblad.c: a context that a deck has filled becomes a model with its solver; used by the points of a sweep as well */

@@ -12,6 +12,18 @@ static const PetscReal *Exact(const Lindblad *c, const Povm *r, PetscInt64 k)
   return r->exact + (c->task == LB_TASK_STEADY ? 0 : PetscMin(k, LbPovmRows(c) - 1)) * c->observables.n_columns;
 }
 
+PetscErrorCode LbPovmResult(const Lindblad *c, PetscReal *value)
+{
+  const Povm      *r     = c->task_data;
+  const int        n     = c->observables.n_columns;
+  const PetscReal *exact = Exact(c, r, r->n_rows - 1);
+
+  PetscFunctionBegin;
+  PetscCall(PetscArraycpy(value, r->rows + (r->n_rows - 1) * (1 + 2 * n) + 1, 2 * n));
+  if (exact) PetscCall(PetscArraycpy(value + 2 * n, exact, n));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode LbPovmObserve(TesProblem problem, Lindblad *c, TesSeries series, PetscBool last)
 {
   Povm            *r = c->task_data;

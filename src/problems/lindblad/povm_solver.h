@@ -140,3 +140,4 @@ PetscInt64     LbPovmRows(const Lindblad *c); /* of the series at most; steady b
 PetscErrorCode LbPovmStep(TesProblem problem, Lindblad *c, TesProgress *progress);
 PetscErrorCode LbPovmObserve(TesProblem problem, Lindblad *c, TesSeries series, PetscBool last);
 PetscErrorCode LbPovmFinish(TesProblem problem, Lindblad *c, TesReport report);
+PetscErrorCode LbPovmResult(const Lindblad *c, PetscReal *value); /* [3][columns]: last row, its standard errors, exact values (0 without verify) */
