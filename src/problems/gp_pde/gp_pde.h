@@ -481,6 +481,7 @@ struct _GpPde {
   GpSpectrum   spectra[GP_DIM], best_spectra[GP_DIM];
   GpIdentify   work;
   GpKept       kept[GP_BACKGROUNDS];
+  char         refusal[512]; /* why the last attempt that was refused could not be solved; not state */
   PetscBool    has_best;
   PetscReal    best_bound;
   PetscInt     best_background, best_row;

@@ -233,8 +233,8 @@ static PetscErrorCode Before(LbLoss *loss, PetscReal t)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* what the leaves of both routes begin with: sums of w |R| or w R^2, of its square, of w */
-enum { VALUE, SQUARE, WEIGHT, HEAD };
+/* what the leaves of both routes begin with: sums of w |R| or w R^2, of its square, of w, w R, w R^2 */
+enum { VALUE, SQUARE, WEIGHT, MEAN, SECOND, HEAD };
 
 static PetscErrorCode Conclude(LbLoss *loss, const double *sum, double worst[2], LbLossInfo *info)
 {
@@ -244,10 +244,12 @@ static PetscErrorCode Conclude(LbLoss *loss, const double *sum, double worst[2],
   for (int k = 0; k < 2; k++) PetscCall(TesMaxAll(flow->comm, worst[k], &worst[k]));
   info->value    = sum[VALUE] / sum[WEIGHT];
   info->error    = flow->exact ? 0 : PetscSqrtReal(PetscMax(0, sum[SQUARE] / sum[WEIGHT] - info->value * info->value) / flow->total);
+  info->mean     = sum[MEAN] / sum[WEIGHT];
+  info->mean_error = flow->exact ? 0 : PetscSqrtReal(PetscMax(0, sum[SECOND] / sum[WEIGHT] - info->mean * info->mean) / flow->total);
   info->largest  = worst[0];
   info->exponent = worst[1];
   info->distinct = flow->samples.count;
-  info->finite   = worst[0] < PETSC_MAX_REAL && isfinite(info->value) ? PETSC_TRUE : PETSC_FALSE;
+  info->finite   = worst[0] < PETSC_MAX_REAL && isfinite(info->value) && !LbFlowCollapsed(flow) ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -283,6 +285,8 @@ PetscErrorCode LbLossAt(LbLoss *loss, PetscReal t, PetscReal tau, PetscInt64 num
       leaf[VALUE] += w * value;
       leaf[SQUARE] += w * value * value;
       leaf[WEIGHT] += w;
+      leaf[MEAN] += w * r;
+      leaf[SECOND] += w * r * r;
       if (!gradient) continue;
       own = loss->kind == LB_LOSS_L1 ? w * ((r > 0) - (r < 0)) : 2 * w * r; /* weight of dF(a) / p(a) */
       PetscCall(LbLossCollect(&flow->local, a, (tau > 0 ? own : 0) - (loss->kind == LB_LOSS_L2 ? w * r * r : 0), tau > 0 ? -tau / 2 * own : own, loss->value, &loss->gathered));
@@ -338,6 +342,8 @@ PetscErrorCode LbLossGaussNewton(LbLoss *loss, PetscReal t, PetscReal tau, Petsc
       leaf[VALUE] += w * r * r;
       leaf[SQUARE] += w * r * r * r * r;
       leaf[WEIGHT] += w;
+      leaf[MEAN] += w * r;
+      leaf[SECOND] += w * r * r;
       flow->f[at] = -root * r;
       PetscCall(Clear(&loss->gathered));
       PetscCall(LbLossCollect(&flow->local, a, root * ratio, -tau / 2 * root * ratio, loss->value, &loss->gathered));

@@ -203,7 +203,7 @@ static PetscErrorCode Prepare(TesProblem problem, Lindblad *c)
       s->rung = RUNG_GCROT;
     }
   }
-  if (ByIdr(c)) PetscCall(LbIdrCreate(c->density.l, s->f, s->rung == RUNG_IDR ? PLAIN_IDR : SITE_IDR, TesProblemSeed(problem), s->rung == RUNG_IDR ? NULL : how, ctx, &s->idr));
+  if (ByIdr(c)) PetscCall(LbIdrCreate(c->density.l, s->f, (int)PetscMin(space->n_entries - 1, s->rung == RUNG_IDR ? PLAIN_IDR : SITE_IDR), TesProblemSeed(problem), s->rung == RUNG_IDR ? NULL : how, ctx, &s->idr));
   else if (s->rung <= RUNG_KRONECKER) PetscCall(LbGcrotCreate(c->density.l, s->f, 30, 0, how, ctx, &s->solver));
   else PetscCall(LbGcrotCreate(c->density.l, s->f, 20, 20, NULL, NULL, &s->solver));
   s->has_solver = PETSC_TRUE;
@@ -223,6 +223,17 @@ static PetscErrorCode Propagate(Lindblad *c, LbVec *x)
   PetscCall(LbIntegratorCreate(&c->model, c->density.l, &deck, &g));
   PetscCall(LbIntegratorAdvance(g, 0, 25 / rate, x));
   PetscCall(LbIntegratorDestroy(&g));
+  { /* the trace is kept to the tolerance only where it is a sum of entries */
+    const LbVec *v[1] = {x};
+    PetscReal    trace;
+    double       w[1];
+
+    PetscCall(LbTrace(LbLiouvilleSpace(c->density.l), x, &trace));
+    PetscCall(LbFence(LbLiouvilleSpace(c->density.l))); /* everybody has read it */
+    w[0] = 1 / trace;
+    PetscCall(LbCombine(LbLiouvilleSpace(c->density.l), 1, w, v, x));
+    PetscCall(LbFence(LbLiouvilleSpace(c->density.l)));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
