@@ -210,9 +210,14 @@ case_plot() {
     for f in whole/plots/*.png; do [ "$(head -c 4 "$f" | tail -c 3)" = PNG ] && [ "$(stat -c %s "$f")" -gt 2000 ] || fail "$f is no picture"; done
 }
 case_describe() {
-    local kind; kind=$(awk '/^problem:/{print $2}' "$deck")
+    local kind words; kind=$(awk '/^problem:/{print $2}' "$deck")
     "$program" list | grep -q "^$kind " || fail "list lacks $kind"
     "$program" describe "$kind" >describe.out || fail describe; says describe.out "checkpoint"
+    for words in list "describe $kind" "describe $kind --template"; do # somebody who has seen enough ends nothing with a crash
+        # shellcheck disable=SC2086
+        { sleep 0.2; "$program" $words; echo "exit $?" >piped.out; } 2>piped.err | :
+        says piped.out "exit 0"; [ ! -s piped.err ] || fail "$words into a closed pipe: $(cat piped.err)"
+    done
     "$program" describe "$kind" --template >template.yaml || fail template; says template.yaml "problem: $kind"
     "$program" --version | grep -qi petsc || fail version
     "$program" describe "${kind}x" 2>err; [ $? = 2 ] || fail "unknown kind"; says err "did you mean"

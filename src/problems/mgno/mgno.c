@@ -78,7 +78,7 @@ static const TesKey keys[] = {
            .help = "relative residual that every sample must reach, formed anew from the answer"),
   TES_INT(Mgno, data.solver.max_it, .fallback = "500", .range = TES_BETWEEN(1, 1000000), .when = WHEN_DARCY "|poisson", .help = "iterations per solve at most"),
   TES_ENUMS(Mgno, boundary, .fallback = "[dirichlet]", .min_items = 1, .max_items = 6, .choices = boundary_names,
-            .help = "what the network sees beyond the sides, one word or one each (x0, x1, y0, ...): dirichlet zeros, neumann mirrored, periodic, odd mirrored with the other sign"),
+            .help = "what the network sees beyond the sides, one word or one each (x0, x1, y0, ...): dirichlet zeros, neumann mirrored, periodic, odd mirrored with the other sign; where points are cell centres, zeros put a wall half a cell too far out (first order), odd puts it in its place (second)"),
   TES_SECTION("model", .help = "the network"),
   TES_INT(Mgno, model.layers, .fallback = "4", .range = TES_BETWEEN(1, 100), .help = "T: layers v <- activation(W v + B v + b), W one V-cycle"),
   TES_INT(Mgno, model.channels, .fallback = "24", .range = TES_BETWEEN(1, 4096), .help = "C: channels; multiples of 8 use the kernels best"),

@@ -70,6 +70,7 @@ static PetscInt Add(MgnoPlan *plan, PetscInt layer, PetscInt level, const char r
   else if (level < 0) snprintf(t->name, sizeof(t->name), "layer%d/%s", (int)layer, role);
   else snprintf(t->name, sizeof(t->name), "layer%d/level%d/%s", (int)layer, (int)level, role);
   t->transposed = transposed;
+  t->whole      = plan->n_blocks > 1 && level - (!strcmp(role, "R") || !strcmp(role, "Pi") || !strcmp(role, "P") || !strcmp(role, "A_restrict")) >= plan->n_cut ? PETSC_TRUE : PETSC_FALSE;
   t->vector     = strstr(role, "_bias") || !strcmp(role, "gamma") || !strcmp(role, "beta") || !strcmp(role, "b");
   t->co         = co;
   t->ci         = ci;

@@ -293,6 +293,48 @@ static PetscErrorCode LossesHaveTheirGradients(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* V13: what a field becomes for the network, and what an output becomes, are inverse to each other when their statistics are the same; the derivative of the latter is its factor */
+static PetscErrorCode DecodingUndoesEncoding(void)
+{
+  PetscFunctionBegin;
+  for (int kind = MGNO_NORMALIZE_NONE; kind <= MGNO_NORMALIZE_POINTWISE; kind++) {
+    Mgno       m;
+    PetscInt   sizes[1];
+    PetscReal *x, *y, *mean, *deviation;
+    PetscInt64 n;
+
+    Setup(&m, MGNO_PIECEWISE, 16, MGNO_CELL, sizes);
+    m.model.in_channels = m.model.out_channels = 2;
+    m.train.normalize.input = m.train.normalize.output = kind;
+    n = MgnoNormalizerLength(&m, 0);
+    TES_CHECK_INT(n, kind == MGNO_NORMALIZE_NONE ? 0 : kind == MGNO_NORMALIZE_GAUSSIAN ? 1 : 2 * m.points);
+    TES_CHECK_INT(MgnoNormalizerLength(&m, 1), n);
+    PetscCall(PetscMalloc4(2 * m.points, &x, 2 * m.points, &y, n, &mean, n, &deviation));
+    for (PetscInt64 i = 0; i < n; i++) {
+      PetscReal z[2];
+
+      TesRandomNormal(2, TES_STREAM_TEST, (uint32_t)i, 0, 0, z);
+      mean[i]      = 3 * z[0];
+      deviation[i] = i == 5 ? 0 : PetscAbsReal(z[1]); /* a point that never varies */
+    }
+    m.mean[0] = m.mean[1] = mean;
+    m.deviation[0] = m.deviation[1] = deviation;
+    for (PetscInt64 i = 0; i < 2 * m.points; i++) x[i] = y[i] = sin(0.37 * (PetscReal)i) * 7;
+    MgnoNormalizerEncode(&m, y);
+    for (PetscInt64 i = 0; i < 2 * m.points; i++) {
+      if (n) TES_CHECK_NEAR(y[i], (x[i] - mean[n == 1 ? 0 : i]) / (deviation[n == 1 ? 0 : i] + 1e-5), 1e-12 * PetscMax(1, PetscAbsReal(y[i])));
+      else TES_CHECK(y[i] == x[i]);
+    }
+    MgnoNormalizerDecode(&m, y, PETSC_FALSE);
+    for (PetscInt64 i = 0; i < 2 * m.points; i++) TES_CHECK_NEAR(y[i], x[i], 1e-14 * 20); /* some roundings of numbers of that size */
+    for (PetscInt64 i = 0; i < 2 * m.points; i++) y[i] = 1;
+    MgnoNormalizerDecode(&m, y, PETSC_TRUE);
+    for (PetscInt64 i = 0; i < 2 * m.points; i++) TES_CHECK_NEAR(y[i], n ? deviation[n == 1 ? 0 : i] + 1e-5 : 1, 1e-15);
+    PetscCall(PetscFree4(x, y, mean, deviation));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static const TesTest tests[] = {
   TES_TEST(DarcyIsOfSecondOrder),
   TES_TEST(LayersAreExact),
@@ -301,6 +343,7 @@ static const TesTest tests[] = {
   TES_TEST(HelmholtzIsOfSecondOrder),
   TES_TEST(FlowsDecayAndConserve),
   TES_TEST(LossesHaveTheirGradients),
+  TES_TEST(DecodingUndoesEncoding),
   TES_TESTS_END,
 };
 TES_TEST_MAIN(tests)
