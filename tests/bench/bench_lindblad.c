@@ -3,6 +3,7 @@
    Floor of an application: bytes that must move (24 per entry and pass over memory: x read, y read and written) at the rate of a triad y = x + s z (24 bytes per entry) measured beside it.
    bench_lindblad [quick]: quick leaves out what takes long. mpirun -n P bench_lindblad ranks: seconds of the clock of one application by shared memory and by messages, to hold against P = 1. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <tessera/driver.h>
@@ -26,7 +27,7 @@ static PetscErrorCode Applications(TesProblem problem, TesReport report, void *a
   const LbFused    plain = {.scale = 1};
   LbFused          fused = {.scale = 1, .shift = 0.1, .a = -0.2, .b = 0.3};
   const PetscInt64 n = space->n_entries;
-  const int        repeats = n < 2000000 ? 60 : n < 8000000 ? 12 : 4;
+  const int        repeats = n < 2000000 ? 60 : 12;
   double           best[3] = {1e9, 1e9, 1e9};
   PetscReal        f[4];
   LbVec            y, z;
@@ -162,12 +163,25 @@ static PetscErrorCode Ranks(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode Ring(int n)
+{
+  char deck[1024], name[64];
+
+  PetscFunctionBegin;
+  snprintf(deck, sizeof deck, RING "hamiltonian:\n  - {ops: [Z, Z], on: bonds, coeff: 0.5}\n  - {ops: [X], on: sites, coeff: 0.5}\n" DECAY NO_TIME, n, "1");
+  snprintf(name, sizeof name, "TFIM ring N = %d", n);
+  PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, Applications, name));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 int main(int argc, char **argv)
 {
   const PetscBool quick = argc > 1 && !strcmp(argv[1], "quick") ? PETSC_TRUE : PETSC_FALSE;
 
   if (PetscInitialize(NULL, NULL, NULL, NULL)) return 1;
   (void)TesBlasSingleThread();
-  if (argc > 1 && !strcmp(argv[1], "ranks") ? Ranks() : Bench(quick)) return 1;
+  if (argc > 2 && !strcmp(argv[1], "ring")) {
+    if (Ring(atoi(argv[2]))) return 1;
+  } else if (argc > 1 && !strcmp(argv[1], "ranks") ? Ranks() : Bench(quick)) return 1;
   return PetscFinalize() ? 1 : 0;
 }
