@@ -214,6 +214,19 @@ static PetscErrorCode CheckGradient(const char what[], const MgnoNetSpec *s)
     if (PetscAbsReal(slope - size) > 1e-7 * size) PetscCall(PetscPrintf(PETSC_COMM_SELF, "# %s: %s: %g, differences say %g\n", what, input ? "input" : plan->tensor[i].name, (double)size, (double)slope));
   }
   TES_CHECK_AT_MOST(worst, 1e-7);
+  { /* what is left of the value beyond its linear part falls by four as the step is halved */
+    PetscReal left[3], slope = 0, h = 2e-4;
+
+    for (PetscInt64 k = 0; k < plan->size; k++) slope += g[k] * Noise((uint32_t)k, 7);
+    for (int halving = 0; halving < 3; halving++, h /= 2) {
+      PetscReal there;
+
+      for (PetscInt64 k = 0; k < plan->size; k++) moved[k] = theta[k] + h * Noise((uint32_t)k, 7);
+      PetscCall(Value(net, moved, x, w, points * s->c_out, out, &there));
+      left[halving] = there - value - h * slope;
+    }
+    for (int halving = 0; halving < 2; halving++) TES_CHECK_NEAR(left[halving] / left[halving + 1], 4, 0.2);
+  }
   PetscCall(PetscFree4(theta, g, moved, packed));
   PetscCall(PetscFree5(x, w, out, x_bar, dx));
   PetscCall(MgnoNetDestroy(&net));
