@@ -182,12 +182,12 @@ struct _Mgno {
     struct {
       TesInts pre, post;
     } smoothing;
-    int         coarse_problem, transfer, tie, skip, norm, activation, compat, output;
+    int         coarse_problem, coarse_start, transfer, tie, skip, norm, activation, compat, output;
     PetscBool   conv_bias;
     const char *weights;
   } model;
   struct {
-    int                 loss;
+    int                 loss, h1_scale;
     PetscInt            h1_cut, epochs, batch, unrolled;
     PetscReal           h1_mass, time_limit, target;
     TesOptimizerOptions optimizer;

@@ -381,6 +381,16 @@ static PetscErrorCode LossesHaveTheirGradients(void)
       for (PetscInt64 i = 0; i < m.points && kinds[k] != MGNO_RESIDUAL; i++) o[i] = 1.25 * y[i]; /* relative norms: a quarter */
       PetscCall(MgnoLossValue(loss, 0, x, o, y, &value, bar));
       if (kinds[k] != MGNO_RESIDUAL) TES_CHECK_NEAR(value, 0.25, 1e-12);
+      if (kinds[k] == MGNO_H1_FD) { /* absolute: the same error without the norm of the truth, and its derivative so too */
+        PetscReal absolute, whole, relative_slope = bar[3];
+
+        MgnoLossAbsolute(loss);
+        PetscCall(MgnoLossValue(loss, 0, x, o, y, &absolute, bar));
+        PetscCall(PetscArrayzero(o, m.points));
+        PetscCall(MgnoLossValue(loss, 0, x, o, y, &whole, NULL)); /* the norm of the truth */
+        TES_CHECK_NEAR(absolute / whole, value, 1e-12);
+        TES_CHECK_NEAR(bar[3] / whole, relative_slope, 1e-12 * PetscAbsReal(relative_slope));
+      }
       PetscCall(PetscFree4(x, y, o, bar));
       PetscCall(MgnoLossDestroy(&loss));
     }

@@ -61,6 +61,10 @@ static PetscErrorCode ParameterCountsArePublished(void)
   s.norm = NET_NORM;
   PetscCall(Count(&s, &count));
   TES_CHECK_INT(count, 1144394);
+  s            = Plain(256, 4, 24, 6);
+  s.zero_start = PETSC_TRUE; /* the paper's text: no Pi between the levels, five times 24 x 24 x 9 less in each layer */
+  PetscCall(Count(&s, &count));
+  TES_CHECK_INT(count, 572661 - 4 * 5 * 24 * 24 * 9);
   s = Plain(32, 3, 16, 5);
   PetscCall(Count(&s, &count));
   TES_CHECK_INT(count, 148132);
@@ -80,7 +84,7 @@ static void SetKernel(const MgnoPlan *plan, const char role[], PetscReal *theta,
   }
 }
 
-static PetscErrorCode MultigridFactor(PetscInt n, PetscInt levels, PetscInt pre, PetscInt post, PetscReal omega, PetscReal *factor)
+static PetscErrorCode MultigridFactor(PetscInt n, PetscInt levels, PetscInt pre, PetscInt post, PetscReal omega, PetscBool zero_start, PetscReal *factor)
 {
   const PetscReal a[9] = {-1, -1, -1, -1, 8, -1, -1, -1, -1}, delta[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0}, full[9] = {1, 2, 1, 2, 4, 2, 1, 2, 1};
   MgnoNetSpec     s      = Plain(n, 1, 1, levels);
@@ -91,6 +95,7 @@ static PetscErrorCode MultigridFactor(PetscInt n, PetscInt levels, PetscInt pre,
   PetscFunctionBegin;
   s.transfer   = NET_INTERIOR;
   s.coarse     = NET_RESTRICT_RESIDUAL;
+  s.zero_start = zero_start;
   s.skip       = NET_NO_SKIP;
   s.activation = MGNO_IDENTITY;
   for (PetscInt l = 0; l < levels; l++) {
@@ -146,7 +151,7 @@ static PetscErrorCode WeightsMakeExactMultigrid(void)
     for (int size = 0; size < 2; size++) {
       PetscReal factor;
 
-      PetscCall(MultigridFactor(size ? 127 : 63, size ? 6 : 5, rows[i].pre, rows[i].post, rows[i].omega, &factor));
+      PetscCall(MultigridFactor(size ? 127 : 63, size ? 6 : 5, rows[i].pre, rows[i].post, rows[i].omega, i == 1 ? PETSC_TRUE : PETSC_FALSE, &factor)); /* Pi = 0, or no Pi at all */
       TES_CHECK_NEAR(factor, rows[i].want[size], 0.005);
     }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -262,6 +267,10 @@ static PetscErrorCode GradientsAreThoseOfDifferences(void)
   s.pre[0]    = 2;
   s.activation = MGNO_SILU;
   PetscCall(CheckGradient("residual restricted, cells, biases", &s));
+  s            = Plain(18, 2, 5, 3);
+  s.coarse     = NET_RESTRICT_RESIDUAL;
+  s.zero_start = PETSC_TRUE;
+  PetscCall(CheckGradient("residual restricted, zero start", &s));
   s          = Plain(17, 2, 4, 3);
   s.transfer = NET_VERTEX;
   s.norm     = NET_NORM_CHANNEL;

@@ -178,6 +178,9 @@ static PetscErrorCode ZeroSidesOnEvenGrids(void)
   s.blocks[0] = 2;
   s.blocks[1] = 3;
   PetscCall(EveryWay("reference", &s, PETSC_TRUE));
+  s.zero_start = PETSC_TRUE;
+  PetscCall(EveryWay("coarse levels from zero", &s, PETSC_TRUE));
+  s.zero_start = PETSC_FALSE;
   s.transfer  = NET_CELL;
   s.coarse    = NET_RESTRICT_RESIDUAL;
   s.conv_bias = PETSC_TRUE;
