@@ -76,7 +76,7 @@ PY
 case_povm() { # decks of the network solver: errors against the density solver, which runs beside them; ranks; restart; figures; all orders of sites; a state with zeros of the POVM
     for g in 0.25 0.5 1.2; do
         run 1 steady$g povm_steady_tfim --set hamiltonian.1.coeff=$g >/dev/null
-        /usr/bin/python3 -c "import h5py; e = h5py.File('steady$g/result.h5')['report/largest_error'][()]; print('g/2 = $g, 4 spins, steady: error', e); assert e < 0.01"
+        /usr/bin/python3 -c "import h5py; e = h5py.File('steady$g/result.h5')['report/largest_error'][()]; r = h5py.File('steady$g/result.h5')['report/rms_e'][()]; print('g/2 = $g, 4 spins, steady: error', e, 'rms e', r); assert e < 0.01 and r < 0.35"
     done
     run 1 whole povm_steady_tfim --set steady.t_max=1 >/dev/null # the same bits on other ranks and after a stop
     run 2 cut povm_steady_tfim --set steady.t_max=1 --set run.steps=7 >/dev/null 2>&1 || [ $? = 75 ]
