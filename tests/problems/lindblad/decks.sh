@@ -90,7 +90,7 @@ PY
 case_povm() { # decks of the network solver: errors against the density solver, which runs beside them; ranks; restart; figures; all orders of sites; a state with zeros of the POVM
     for g in 0.25 0.5 1.2; do
         run 1 steady$g povm_steady_tfim --set hamiltonian.1.coeff=$g >/dev/null
-        /usr/bin/python3 -c "import h5py; e = h5py.File('steady$g/result.h5')['report/largest_error'][()]; print('g/2 = $g, 4 spins, steady: error', e); assert e < 0.01"
+        /usr/bin/python3 -c "import h5py; e = h5py.File('steady$g/result.h5')['report/largest_error'][()]; r = h5py.File('steady$g/result.h5')['report/rms_e'][()]; print('g/2 = $g, 4 spins, steady: error', e, 'rms e', r); assert e < 0.01 and r < 0.35"
     done
     run 1 whole povm_steady_tfim --set steady.t_max=1 >/dev/null # the same bits on other ranks and after a stop
     run 2 cut povm_steady_tfim --set steady.t_max=1 --set run.steps=7 >/dev/null 2>&1 || [ $? = 75 ]
@@ -119,7 +119,7 @@ case_povm_paper() { # style: paper: what it reaches, the same bits on other rank
     run 1 moved povm_paper_dynamics "${few[@]}" >/dev/null
     run 2 broken povm_paper_dynamics "${few[@]}" --set run.steps=3 >/dev/null 2>&1 || [ $? = 75 ]
     run 2 broken povm_paper_dynamics "${few[@]}" --restart >/dev/null; "$program" compare moved broken
-    run 1 squares povm_paper_dynamics --set step.inner=gauss_newton --set step.tau=0.1 --set step.reg=1e-6 --set time.end=1 --set time.output_every=0.1 --set samples.train=300 >/dev/null
+    run 1 squares povm_paper_dynamics --set step.inner=gauss_newton --set step.inner_steps=2 --set step.tau=0.1 --set step.reg=1e-6 --set time.end=1 --set time.output_every=0.1 --set samples.train=300 >/dev/null
     /usr/bin/python3 -c "import h5py; e = h5py.File('squares/result.h5')['report/largest_error'][()]; print('4 spins to t = 1, trapezoid steps of 0.1 by Gauss-Newton: error', e); assert e < 0.03"
     for figure in steady squares; do "$program" plot $figure; done
     ls steady/plots/loss.png squares/plots/loss.png squares/plots/errors.png
