@@ -267,11 +267,12 @@ unsigned       GpKindsNeeded(const GpPde *gp); /* for S and N */
 PetscErrorCode GpSolutionValues(GpPde *gp, const GpSolution *solution, const GpPointSet *set, PetscReal *u);
 PetscErrorCode GpSolutionDestroy(GpSolution *solution);
 
-/* S, projected: a Kronecker sum, or space diagonalised and time marched. */
+/* S, projected, by one of three solvers: a Kronecker sum; space diagonalised and time marched; several of three dimensions marched. */
 typedef struct {
-  TesKronSum   kron;
-  TesKronMarch march;
-  PetscReal    smallest; /* |S_p g| >= smallest |g|, 0 if not known: smallest singular value (1-D) or |eigenvalue| */
+  TesKronSum    kron;
+  TesKronMarch  march;
+  TesKronPencil pencil;
+  PetscReal     smallest; /* |S_p g| >= smallest |g|, 0 if not known: smallest singular value (1-D) or |eigenvalue| */
 } GpLinear;
 
 PetscErrorCode GpLinearCreate(GpPde *gp, const GpSolution *solution, GpLinear *linear);
