@@ -18,13 +18,14 @@ typedef enum {
 typedef struct _p_TesGrid *TesGrid;
 
 typedef struct {
-  PetscInt   dim;                 /* 1, 2, 3 */
-  PetscInt64 n[TES_MAX_DIM];      /* points per dimension, x first */
-  PetscReal  lower[TES_MAX_DIM], upper[TES_MAX_DIM];
-  TesNodes   nodes[TES_MAX_DIM];
-  PetscBool  periodic[TES_MAX_DIM];
-  PetscInt64 unit;                /* rows of the slowest dimension per unit; 0: 1 */
-  PetscInt   components;          /* values per point, innermost axis; 0: 1 (no such axis) */
+  PetscInt    dim;                 /* 1, 2, 3 */
+  PetscInt64  n[TES_MAX_DIM];      /* points per dimension, x first */
+  PetscReal   lower[TES_MAX_DIM], upper[TES_MAX_DIM];
+  TesNodes    nodes[TES_MAX_DIM];
+  PetscBool   periodic[TES_MAX_DIM];
+  PetscInt64  unit;                /* rows of the slowest dimension per unit; 0: 1 */
+  PetscInt    components;          /* values per point, innermost axis; 0: 1 (no such axis) */
+  const char *label[TES_MAX_DIM];  /* what the axes are called in pictures, literals; NULL: x, y, z */
 } TesGridSpec;
 
 /*@

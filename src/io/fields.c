@@ -154,12 +154,13 @@ PetscErrorCode TesFieldSetDeclare(const TesFieldSet *set, TesFile file)
     if (!f->own_coordinates) continue;
     PetscCall(PetscSNPrintf(path, sizeof path, "%s/", f->coordinates));
     for (PetscInt d = 0; d < spec->dim; d++) {
-      TesStateItem item = {.name   = letter[d],
-                           .type   = TES_F64,
-                           .n_axes = 1,
-                           .shape  = {spec->n[d]},
-                           .data   = (void *)(uintptr_t)TesGridGetCoordinates(f->grid, d),
-                           .axes   = letter[d]};
+      TesStateItem item = {.name      = letter[d],
+                           .type      = TES_F64,
+                           .n_axes    = 1,
+                           .shape     = {spec->n[d]},
+                           .data      = (void *)(uintptr_t)TesGridGetCoordinates(f->grid, d),
+                           .axes      = letter[d],
+                           .long_name = spec->label[d]};
 
       PetscCall(TesFileAddItem(file, path, &item));
     }

@@ -116,9 +116,13 @@ static PetscErrorCode Plane(TesPlotter *p, const TesPlotField *f, PetscInt compo
   PetscFunctionBegin;
   PetscCall(TesPlotRasterise(f, component, 0, 1, first, count, WHOLE, &whole));
   FindScale(figure, figure->legend[0] ? figure->legend[0] : f->label, whole.min, whole.max, whole.least, &scale);
-  if (!dense) {
-    PetscCall(TesPlotterBegin(p, 1500, 1200));
-    PetscCall(Map(p, &scale, &whole, figure->title ? figure->title : "", AxisLabel(f, &scale, 0), AxisLabel(f, &scale, 1), (PetscReal[]){0.10, 0.82, 0.12, 0.92}, PETSC_TRUE));
+  if (!dense) { /* a flat box makes a flat picture; small numbers take room beside the colours */
+    const PetscReal large = PetscMax(PetscAbsReal(scale.low), PetscAbsReal(scale.high)), right = large < 1e-3 || large >= 1e5 ? 0.76 : 0.82;
+    const PetscReal ratio = (whole.upper[1] - whole.lower[1]) / (whole.upper[0] - whole.lower[0]);
+    const int       height = ratio > 0.25 && ratio < 1 ? PetscMin(1200, 240 + (int)(1500 * (right - 0.10) * ratio)) : 1200;
+
+    PetscCall(TesPlotterBegin(p, 1500, height));
+    PetscCall(Map(p, &scale, &whole, figure->title ? figure->title : "", AxisLabel(f, &scale, 0), AxisLabel(f, &scale, 1), (PetscReal[]){0.10, right, 144. / height, 1 - 96. / height}, PETSC_TRUE));
   } else {
     for (int d = 0; d < 2; d++) Window(f->n[d], whole.peak[d], DETAIL, &first[d], &count[d]);
     PetscCall(TesPlotRasterise(f, component, 0, 1, first, count, WHOLE, &detail));
@@ -162,10 +166,12 @@ static PetscErrorCode Slices(TesPlotter *p, const TesPlotField *f, PetscInt comp
   fprintf(p->script, "set multiplot\n");
   Label(p, "set label 1", figure->title ? figure->title : "", "at screen 0.5,0.95 center font ',26'");
   for (int k = 0; k < 3; k++) {
-    char title[TES_PLOT_TEXT];
+    const PetscReal large = PetscMax(PetscAbsReal(scale.low), PetscAbsReal(scale.high)), squeeze = large < 1e-3 || large >= 1e5 ? 0.96 : 1; /* small numbers take room beside the colours */
+    const PetscReal at[4] = {squeeze * place[k][0], squeeze * place[k][1], place[k][2], place[k][3]};
+    char            title[TES_PLOT_TEXT];
 
     snprintf(title, sizeof title, "%.100s = %.4g", AxisLabel(f, &scale, fixed[k]), (double)f->x[fixed[k]][f->n[fixed[k]] / 2]);
-    PetscCall(Map(p, &scale, &slice[k], title, AxisLabel(f, &scale, fast[k]), AxisLabel(f, &scale, slow[k]), place[k], (PetscBool)(k == 2)));
+    PetscCall(Map(p, &scale, &slice[k], title, AxisLabel(f, &scale, fast[k]), AxisLabel(f, &scale, slow[k]), at, (PetscBool)(k == 2)));
     fprintf(p->script, "unset label 1\n");
     PetscCall(TesPlotRasterFree(&slice[k]));
   }

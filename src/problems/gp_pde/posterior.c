@@ -11,6 +11,9 @@
    posterior predicts, has the size that was measured there. Without that the prior variance of directions that no node sees stands unchecked, orders of magnitude too wide in
    more dimensions. A source with noise (source.noise_sd) brings sigma_n with it, and keeps the first scale.
 
+   The variance knows nothing of rounding: what is reported is never below the rounding of u itself, eps max|u|, but where u is prescribed. Of the rounding of the data (about
+   eps omega L, amplified by the solve) it says nothing: at that floor the error may be several of these deviations.
+
    Samples are functions of seed, sample and index: the same bits on every rank count. Cost: an SVD of N x columns; or SAMPLES solves. */
 #include "gp_pde.h"
 #include <tessera/random.h>
@@ -360,7 +363,7 @@ PetscErrorCode GpPosterior(GpPde *gp, const GpSolution *solution, const GpProjec
 PetscErrorCode GpReportPosterior(GpPde *gp, const GpProjected *projected, PetscReal sigma_n, TesReport report)
 {
   GpPointSet set;
-  PetscReal *sd, *e, *count, mean, within = 0, size, *x[GP_DIM];
+  PetscReal *sd, *e, *count, mean, within = 0, size, floor, *x[GP_DIM];
   PetscInt64 n[GP_DIM];
 
   PetscFunctionBegin;
@@ -374,8 +377,11 @@ PetscErrorCode GpReportPosterior(GpPde *gp, const GpProjected *projected, PetscR
   for (PetscInt d = 0; d < gp->dim; d++) PetscCall(PetscFree(x[d]));
   PetscCall(TesFieldCreate(gp->test_grid, "posterior_sd", &gp->sd_field));
   PetscCall(TesFieldSetAttributes(gp->sd_field, "1", "posterior standard deviation of u"));
+  PetscCall(TesFieldNormMax(gp->u_field, &floor));
   PetscCall(TesFieldGetArray(gp->sd_field, &sd));
   PetscCall(GpPosterior(gp, &gp->best, projected, sigma_n, &set, sd));
+  for (PetscInt64 i = 0; i < set.n_local; i++) sd[i] = PetscMax(sd[i], PETSC_MACHINE_EPSILON * floor);
+  ZeroWherePrescribed(gp, &set, sd);
   PetscCall(GpMeanSquare(gp, &set, sd, &mean));
   PetscCall(TesFieldGetArray(gp->u_field, &e));
   PetscCall(GpMeanSquare(gp, &set, e, &size));

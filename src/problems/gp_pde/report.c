@@ -71,6 +71,7 @@ PetscErrorCode GpReportFields(GpPde *gp, TesReport report, PetscErrorCode (*valu
     spec.n[d] = n[d] = test;
     spec.lower[d]    = gp->lower[d];
     spec.upper[d]    = gp->lower[d] + gp->length[d];
+    if (d == gp->time) spec.label[d] = "t";
     PetscCall(PetscMalloc1(test, &x[d]));
     PetscCall(TesGridNodes(TES_NODES_UNIFORM, PETSC_FALSE, test, spec.lower[d], spec.upper[d], x[d], NULL));
   }

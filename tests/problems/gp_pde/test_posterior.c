@@ -9,7 +9,7 @@ extern const TesProblemKind TesProblemGpPde;
 #define POINTS 5
 
 typedef struct {
-  PetscReal error, sd, within, least, most, ends;
+  PetscReal error, sd, within, least, most, ends, inside; /* inside: least but on the sides, relative to max|u| */
   PetscReal conditioning; /* largest relative difference of ratios */
 } Seen;
 
@@ -34,10 +34,11 @@ static PetscErrorCode Look(TesProblem problem, TesReport report, void *arg)
   Seen          *seen = arg;
   const PetscInt n    = GpTestPoints(gp);
   TesStateItem   item;
-  PetscReal     *sd, most = 0, ends = 0, least = 0;
+  PetscReal     *sd, most = 0, ends = 0, least = 0, inside = PETSC_MAX_REAL, largest;
 
   PetscFunctionBegin;
   PetscCall(Figures(report, seen));
+  PetscCall(TesFieldNormMax(gp->u_field, &largest));
   PetscCall(TesFieldItem(gp->sd_field, &item));
   PetscCall(TesFieldGetArray(gp->sd_field, &sd));
   for (PetscInt64 k = 0; k < item.n_local; k++) {
@@ -48,12 +49,15 @@ static PetscErrorCode Look(TesProblem problem, TesReport report, void *arg)
       least = PetscMin(least, v);
       most  = PetscMax(most, v);
       if (side) ends = PetscMax(ends, v);
+      else inside = PetscMin(inside, v);
     }
   }
   PetscCall(TesFieldRestoreArray(gp->sd_field, &sd));
   PetscCall(TesMaxAll(PETSC_COMM_WORLD, most, &seen->most));
   PetscCall(TesMaxAll(PETSC_COMM_WORLD, ends, &seen->ends));
   PetscCall(TesMaxAll(PETSC_COMM_WORLD, -least, &seen->least));
+  PetscCall(TesMaxAll(PETSC_COMM_WORLD, -inside, &inside));
+  seen->inside = -inside / largest;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -82,6 +86,24 @@ static PetscErrorCode ErrorIsWithinTwoDeviationsAsOftenAsItShould(void)
     TES_CHECK_NEAR(seen.least, 0, 0); /* never negative, nowhere NaN */
     TES_CHECK_AT_MOST(seen.ends, 1e-8 * seen.most);
     TES_CHECK_AT_MOST(seen.sd, 1000 * seen.error); /* and not by being useless */
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* sin 100x on its own grid of waves: the error is 1e-16, and the variance of the coefficients, left alone, would be below that */
+static PetscErrorCode DeviationIsNeverBelowRounding(void)
+{
+  static const char *const decks[] = {"problem: gp_pde\ndomain: {upper: 6.283185307179586, points: 220}\nequation: {kind: poisson}\nmanufactured: {name: sin100}\n",
+                                      "problem: gp_pde\ndomain: {points: 60}\nequation: {kind: poisson}\nmanufactured: {name: mix}\n",
+                                      "problem: gp_pde\ndomain: {upper: 6.283185307179586, points: [60, 60]}\nequation: {kind: poisson}\nmanufactured: {name: sum}\noutput: {test_points: 50}\n"};
+  Seen                     seen;
+
+  PetscFunctionBegin;
+  for (int i = 0; i < 3; i++) {
+    PetscCall(Run(decks[i], &seen));
+    PetscCall(PetscPrintf(PETSC_COMM_WORLD, "# error %.1e, deviation %.1e, least inside %.1e, within two %.2f\n", (double)seen.error, (double)seen.sd, (double)seen.inside, (double)seen.within));
+    TES_CHECK_AT_LEAST(seen.inside, PETSC_MACHINE_EPSILON * (1 - 1e-12));
+    TES_CHECK_AT_MOST(seen.ends, 1e-8 * seen.most);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -199,6 +221,7 @@ static PetscErrorCode VarianceIsThatOfGaussianConditioning(void)
 
 static const TesTest tests[] = {
   TES_TEST(ErrorIsWithinTwoDeviationsAsOftenAsItShould),
+  TES_TEST(DeviationIsNeverBelowRounding),
   TES_TEST(SamplesInTwoDimensionsHaveTheSizeOfTheError),
   TES_TEST(VarianceIsThatOfGaussianConditioning),
   TES_TESTS_END,
