@@ -98,13 +98,14 @@ PetscErrorCode TesProblemOutputPath(TesProblem problem, const char name[], char 
 
   Not Collective
 
-  Input Parameter:
-. resolved - text from TesDeckResolved, or stored with a checkpoint
+  Input Parameters:
++ resolved - text from TesDeckResolved, or stored with a checkpoint
+- without  - further sections to leave out, each with its colon, NULL at the end; or NULL
 
   Output Parameter:
 . own - the text that is left; the caller frees it with PetscFree
 @*/
-PetscErrorCode TesProblemOwnText(const char resolved[], char **own);
+PetscErrorCode TesProblemOwnText(const char resolved[], const char *const without[], char **own);
 
 /*@
   TesDeckComplain - add a complaint about a key of this problem's deck (see TesDeckComplainKey)

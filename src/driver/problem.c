@@ -126,7 +126,14 @@ TesDeck TesProblemDeck(TesProblem problem)
   return problem->deck;
 }
 
-PetscErrorCode TesProblemOwnText(const char resolved[], char **own)
+static PetscBool Among(const char line[], const char *const sections[])
+{
+  for (const char *const *name = sections; name && *name; name++)
+    if (!strncmp(line, *name, strlen(*name))) return PETSC_TRUE;
+  return PETSC_FALSE;
+}
+
+PetscErrorCode TesProblemOwnText(const char resolved[], const char *const without[], char **own)
 {
   static const char *const drivers[] = {"run:", "output:", "checkpoint:", "parallel:", "petsc:", NULL};
   PetscBool                keep      = PETSC_TRUE;
@@ -138,11 +145,7 @@ PetscErrorCode TesProblemOwnText(const char resolved[], char **own)
     const char  *end    = strchr(line, '\n');
     const size_t length = end ? (size_t)(end - line) + 1 : strlen(line);
 
-    if (!strchr(" -#\n", line[0])) {
-      keep = PETSC_TRUE;
-      for (const char *const *name = drivers; *name; name++)
-        if (!strncmp(line, *name, strlen(*name))) keep = PETSC_FALSE;
-    }
+    if (!strchr(" -#\n", line[0])) keep = Among(line, drivers) || Among(line, without) ? PETSC_FALSE : PETSC_TRUE;
     if (keep && line[0] != '#') {
       memcpy(*own + used, line, length);
       used += length;

@@ -21,8 +21,8 @@ static PetscErrorCode CompareDecks(Run *run, PetscBool *refused, PetscBool *chan
             FolderName(run->folder), differences);
   }
   PetscCall(TesDeckResolved(run->problem->deck, &present));
-  PetscCall(TesProblemOwnText(stored, &before));
-  PetscCall(TesProblemOwnText(present, &after));
+  PetscCall(TesProblemOwnText(stored, NULL, &before));
+  PetscCall(TesProblemOwnText(present, NULL, &after));
   *changed = strcmp(before, after) ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(PetscFree(before));
   PetscCall(PetscFree(after));

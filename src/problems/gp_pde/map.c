@@ -110,6 +110,10 @@ static PetscErrorCode SeparableTransposed(Stacked *s, const PetscReal *y, PetscR
   PetscInt64     n[GP_DIM];
 
   PetscFunctionBegin;
+  if (s->projected->linear.pencil) {
+    PetscCall(TesKronPencilApply(s->projected->linear.pencil, PETSC_TRUE, y, out));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   for (PetscInt d = 0; d < gp->dim; d++) n[d] = s->solution->r[d];
   PetscCall(PetscArraycpy(from, y, (size_t)s->n));
   if (march) PetscCall(Along(s, gp->dim - 1, s->transposed[gp->dim - 1], from, one));

@@ -346,6 +346,7 @@ static PetscErrorCode AttemptStep(TesProblem problem, GpPde *gp, TesProgress *pr
   gp->newton = 0;
   ierr       = BeginAttempt(gp); /* replicated work: the same code on every rank */
   if (ierr == TES_ERR_NUMBERS) { /* this dictionary makes a singular projected operator: the next one may not */
+    PetscCall(PetscStrncpy(gp->refusal, TesErrorMessage(), sizeof(gp->refusal)));
     TesErrorForget();
     PetscCall(FinishAttempt(problem, gp, PETSC_TRUE));
     PetscFunctionReturn(PETSC_SUCCESS);

@@ -6,6 +6,7 @@
 
 #define UNRESOLVED     1e-3 /* a bound above it at the end: the run has failed to resolve u */
 #define SIGNIFICANT    1e-6 /* weight (a variance) from which on a line counts for points per wavelength: amplitude 1e-3 of the largest */
+#define NEAR_RESONANCE 1e-6 /* distance to an eigenvalue, relative to the zeroth-order coefficient, that is spoken of; 1e-10 is refused (linear.c) */
 #define WANTED_POINTS  2.3  /* per wavelength */
 #define LEAST_POINTS   2.05
 #define NYQUIST_ENERGY 1e-3
@@ -228,6 +229,7 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
 
   PetscFunctionBegin;
   (void)problem;
+  PetscCheck(gp->has_best || gp->remainder, gp->comm, TES_ERR_NUMBERS, "no attempt could be solved%s%s", gp->refusal[0] ? "; the last one: " : "", gp->refusal);
   PetscCheck(gp->has_best, gp->comm, TES_ERR_NUMBERS,
              "no attempt converged within solver.max_newton = %" PetscInt_FMT " Newton iterations: raise it, add points, or approach the equation by continuation in the strength of its reaction (0.25, then 0.5, then 1)", gp->solver.max_newton);
   PetscCall(GpRefineBest(gp));
@@ -239,6 +241,9 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
   if (gp->source.noise_sd > 0) failed = bound.residual > NOISE_LIMIT * gp->source.noise_sd ? PETSC_TRUE : PETSC_FALSE; /* noise is no failure: what it does not explain is */
   PetscCall(GpReportFields(gp, report, BestValues));
   PetscCall(GpReportPosterior(gp, &projected, bound.residual, report));
+  if (gp->zeroth != 0 && !gp->remainder && projected.linear.smallest > 0 && projected.linear.smallest < NEAR_RESONANCE * PetscAbsReal(gp->zeroth))
+    PetscCall(TesReportSay(report, "equation.%s = %.15g lies within %.1e (relative) of an eigenvalue of the reduced operator: the solution is hardly determined, change it or the box", gp->eq->time < 0 ? "zeroth" : "k2",
+                           (double)gp->zeroth, (double)(projected.linear.smallest / PetscAbsReal(gp->zeroth))));
   PetscCall(GpProjectedDestroy(&projected));
   PetscCall(TesReportReal(report, "residual", bound.source > 0 ? bound.residual / bound.source : bound.residual,
                           &(TesFigureNote){.unit = "1", .help = gp->f_middle ? "rms of the equation's residual between the nodes / rms(f)" : "rms of the equation's residual at the nodes / rms(f)",

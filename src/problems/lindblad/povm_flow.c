@@ -47,6 +47,14 @@ PetscErrorCode LbFlowSample(LbFlow *flow, PetscInt64 number)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscBool LbFlowCollapsed(const LbFlow *flow)
+{
+  if (flow->exact || flow->total < 100) return PETSC_FALSE;
+  for (int s = 1; s < flow->samples.count; s++)
+    if (memcmp(flow->samples.a, flow->samples.a + (size_t)s * (size_t)flow->net->n, (size_t)flow->net->n)) return PETSC_FALSE;
+  return PETSC_TRUE;
+}
+
 PetscErrorCode LbFlowRoom(LbFlow *flow)
 {
   PetscFunctionBegin;
@@ -209,7 +217,7 @@ PetscErrorCode LbFlowAt(LbFlow *flow, PetscReal t, PetscInt64 number, double *di
   info->largest  = largest[0];
   info->exponent = largest[1];
   info->distinct = flow->samples.count;
-  info->finite   = largest[0] < PETSC_MAX_REAL ? PETSC_TRUE : PETSC_FALSE;
+  info->finite   = largest[0] < PETSC_MAX_REAL && !LbFlowCollapsed(flow) ? PETSC_TRUE : PETSC_FALSE;
   /* centre; second and fourth moments */
   PetscCall(TesTreeCreate(flow->comm, &flow->part, 2, NULL, NULL, &tree));
   for (PetscInt64 first = flow->part.first; first < flow->part.first + flow->part.n_local; first += LB_GRADIENT_BLOCK) {

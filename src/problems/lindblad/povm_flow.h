@@ -125,6 +125,7 @@ PetscErrorCode LbFlowAt(LbFlow *flow, PetscReal t, PetscInt64 number, double *di
 PetscErrorCode LbFlowLength(LbFlow *flow, const TesPartition *part, const double *rows, const double *v, PetscReal *length);
 PetscErrorCode LbFlowDestroy(LbFlow *flow);
 PetscErrorCode LbFlowSample(LbFlow *flow, PetscInt64 number); /* draw (or enumerate) the samples and share them out */
+PetscBool      LbFlowCollapsed(const LbFlow *flow);           /* all of many samples are one configuration: no state has that, since no outcome of a site is ever certain */
 
 /*@
   LbFlowRoom      - the matrix X has room for the samples of the last LbFlowSample. Not Collective

@@ -6,6 +6,7 @@ typedef enum { LB_LOSS_L1, LB_LOSS_L2 } LbLossWord;
 
 typedef struct {
   PetscReal value, error; /* the loss, and its standard error (0 where all configurations are summed) */
+  PetscReal mean, mean_error; /* of R, whose exact mean is 0 */
   PetscReal largest;      /* largest |R| of a sample */
   PetscReal exponent;     /* largest ln p(b) - ln p(a) */
   int       distinct;

@@ -1,6 +1,6 @@
 /* The losses of the paper's routes: gradients against central differences for every kind of network, with strings and on a model with terms on three sites; the trapezoid rule against dp/dt = L p; bits on
    several ranks. */
-#include "../../../src/problems/lindblad/povm_loss.h"
+#include "../../../src/problems/lindblad/povm_solver.h"
 #include "povm_case.h"
 
 static const LbNetSetting tiny[] = {
@@ -226,7 +226,26 @@ static PetscErrorCode RanksDoNotMatter(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* five rises in a row to more than twice the first, above the floor; scatter does not count */
+static PetscErrorCode GrowthIsSeenAndScatterIsNot(void)
+{
+  PetscReal course[LB_COURSE] = {0}, scattered[LB_COURSE] = {0}, low[LB_COURSE] = {0}, means[LB_COURSE] = {0};
+  int       seen = -1, late = -1;
+
+  PetscFunctionBegin;
+  for (int k = 0; k < 8 && seen < 0; k++)
+    if (LbPaperRises(course, 0.1 * pow(1.2, k), 1, 0.01)) seen = k;
+  PovmCheck(seen == 5, "seen at %d", seen);
+  for (int k = 0; k < 400; k++) TES_CHECK(!LbPaperRises(scattered, 0.1 * (1 + 0.5 * PovmRandom((uint32_t)k, 80)), 20, 0.01));
+  for (int k = 0; k < 20; k++) TES_CHECK(!LbPaperRises(low, 1e-4 * pow(1.2, k), 1, 0.01));
+  for (int k = 0; k < 400 && late < 0; k++)
+    if (LbPaperRises(means, 0.1 * (1 + 0.5 * PovmRandom((uint32_t)k, 81)) * pow(1.02, k), 20, 0.01)) late = k;
+  PovmCheck(late >= 100 && late < 160 && late % 20 == 19, "seen at %d", late);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static const TesTest tests[] = {
+  TES_TEST(GrowthIsSeenAndScatterIsNot),
   TES_TEST(GradientsAreThoseOfDifferences),
   TES_TEST(SampledGradientsAreUnbiased),
   TES_TEST(TrapezoidIsOfSecondOrder),
