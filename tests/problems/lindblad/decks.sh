@@ -67,6 +67,17 @@ case_ladder() { # each method of the ladder by its key: the site preconditioner 
     run 1 parts steady_tfim "${between[@]}" --set run.steps=6 2>/dev/null || [ $? = 75 ]
     run 2 parts steady_tfim "${between[@]}" --restart; "$program" compare between parts
 }
+case_warnings() { # what is sound but not what was meant: bonds counted twice, a cut-off reached, with its time; more ranks than can work
+    printf 'problem: lindblad\nsystem: {sites: [{count: 2}], lattice: {kind: chain, periodic: true}}\nhamiltonian: [{ops: [Z, Z], on: bonds}]\ntime: {end: 0.1}\n' >two.yaml
+    timeout 60 "$program" check two.yaml >said 2>&1; grep -q "warning: the lattice is periodic with length 2: the same pair of sites is a bond twice, and terms on bonds count twice" said
+    printf 'problem: lindblad\nsystem: {sites: [{dim: 5}]}\nhamiltonian: [{ops: [a], on: [0], hc: true}]\njumps: [{ops: [a], on: [0], rate: 0.1}]\ntime: {end: 2}\n' >driven.yaml
+    timeout 60 "$program" run driven.yaml --output driven >said 2>&1; grep -q "warning: at t = [0-9.]* the highest level of a site holds .*: raise the cut-off" said
+    timeout 60 mpirun -n 3 "$program" run two.yaml --output few >said 2>&1; grep -q "1 of 3 ranks can work on this problem, the others idle" said
+    # a checkpoint of another model: refused, with what differs
+    run 1 other steady_tfim --set run.steps=1 2>/dev/null || [ $? = 75 ]
+    if run 1 other steady_tfim --restart --set jumps.0.rate=0.6 2>said; then exit 1; else [ $? = 2 ]; fi
+    grep -q "jumps\[0\].rate: \[1\(.0\)*\] in the checkpoint, \[0.6\] now" said
+}
 case_short() { # every deck runs
     run 2 xyz xyz_square --set time.end=0.1
     run 1 bh bose_hubbard_dimer --set time.end=0.4

@@ -108,7 +108,19 @@ static PetscErrorCode FixedStepsConvergeWithTheirOrder(void)
 
   PetscFunctionBegin;
   snprintf(deck, sizeof deck, THREE "time: {end: 1, output_every: 1}\nintegrator: {kind: dp5, rtol: 1e-14, atol: 0}\n", moving);
+  memset(&exact, 0, sizeof exact);
   PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, TakeState, &exact));
+  { /* what every state keeps */
+    PetscReal purity = 0;
+
+    for (int i = 0; i < 64; i++) {
+      TES_CHECK_AT_MOST(PetscAbsReal(exact.x[i]), 1 + 1e-10);
+      purity += exact.x[i] * exact.x[i] / 8;
+    }
+    TES_CHECK_AT_MOST(purity, 1);
+    TES_CHECK(exact.trace == 1);
+    TES_CHECK_AT_LEAST(exact.smallest, -1e-9);
+  }
   for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
     PetscReal error[2] = {0, 0};
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <tessera/driver.h>
 #include <tessera/io.h>
+#include <tessera/linalg.h>
 #include <tessera/test.h>
 
 extern const TesProblemKind TesProblemLindblad;
@@ -84,6 +85,46 @@ static PetscErrorCode CavityFollowsItsLinearEquations(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* a driven damped cavity: a coherent state of amplitude -i F / (kappa/2 + i w) */
+static PetscErrorCode DrivenCavityEndsCoherent(void)
+{
+  const PetscReal kappa = 0.9, w = 0.6, force = 0.35, size = force * force / (kappa * kappa / 4 + w * w);
+  Wanted          linear[] = {{"n", 0}, {"a_re", 0}, {"a_im", 0}, {NULL, 0}};
+
+  PetscFunctionBegin;
+  PetscCall(Run("problem: lindblad\ntask: steady\nsystem: {sites: [{dim: 16}]}\nhamiltonian:\n  - {ops: [n], on: [0], coeff: 0.6}\n  - {ops: [a], on: [0], coeff: 0.35, hc: true}\n"
+                "jumps:\n  - {ops: [a], on: [0], rate: 0.9}\nsteady: {rtol: 1e-13}\nobservables:\n  - {name: n, ops: [n], on: [0]}\n  - {name: a, ops: [a], on: [0]}\n",
+                linear)); /* 16 levels: the population beyond is below |alpha|^32 / 16! < 1e-20 */
+  TES_CHECK_NEAR(linear[0].value, size, 1e-10);
+  TES_CHECK_NEAR(linear[1].value, -size / force * w, 1e-10);
+  TES_CHECK_NEAR(linear[2].value, -size / force * kappa / 2, 1e-10);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* N spins with one shared jump operator, from all up: a ladder of N + 1 states, left at the rate g (J + M)(J - M + 1); the exponential of its rate matrix */
+static PetscErrorCode CollectiveDecayClimbsDownTheDickeLadder(void)
+{
+  enum { N = 5 };
+  const PetscReal g = 0.4, t = 0.9;
+  PetscReal       a[(N + 1) * (N + 1)] = {0}, e[(N + 1) * (N + 1)], z = 0;
+  Wanted          ladder[] = {{"Z", 0}, {NULL, 0}};
+
+  PetscFunctionBegin;
+  PetscCall(Run("problem: lindblad\nsystem: {sites: [{count: 5}]}\njumps:\n  - {sum: [{ops: [Sm], on: sites}], rate: 0.4}\ninitial: {product: up}\ntime: {end: 0.9, output_every: 0.9}\nintegrator: {rtol: 1e-12}\n"
+                "observables:\n  - {name: Z, ops: [Z], on: sites}\n",
+                ladder));
+  for (int k = 0; k < N; k++) { /* k spins are down: M = N/2 - k */
+    const PetscReal rate = g * (N - k) * (k + 1);
+
+    a[k * (N + 1) + k] -= t * rate;
+    a[(k + 1) * (N + 1) + k] += t * rate;
+  }
+  PetscCall(TesExpm(N + 1, a, e));
+  for (int k = 0; k <= N; k++) z += e[k * (N + 1)] * (N - 2. * k) / N;
+  TES_CHECK_NEAR(ladder[0].value, z, 1e-9);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode KerrCavityHasTheExactSteadyState(void)
 {
   Wanted kerr[] = {{"n", 0}, {"a_re", 0}, {"a_im", 0}, {NULL, 0}};
@@ -107,6 +148,7 @@ static PetscErrorCode SteadyStatesAgreeWithOtherSolvers(void)
     double      z;
   } rows[] = {
     {"1.5", "1.2", "0.3", "auto", 6, -0.6089298104}, {"1.5", "1.2", "0.3", "gcrot", 6, -0.6089298104}, {"1.5", "1.2", "0.3", "auto", 7, -0.6126407999}, {"0.5", "0.5", "1", "propagate", 6, -0.8110347355073},
+    {"0.5", "0.5", "1", "kronecker", 6, -0.8110347355073}, {"0.5", "0.5", "1", "idr", 6, -0.8110347355073}, {"0.5", "0.5", "1", "kronecker", 8, -0.8107297839},
   };
 
   PetscFunctionBegin;
@@ -137,6 +179,23 @@ static PetscErrorCode BoundaryDrivenChainCarriesOneCurrent(void)
   for (int k = 0; k < 5; k++) TES_CHECK_NEAR(w[k].value, 0.7248689994570, 1e-9);
   TES_CHECK_NEAR(w[5].value, 0.1375655002717, 1e-9);
   TES_CHECK_NEAR(w[6].value, 0.01592810042415, 1e-9);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* without the ZZ coupling transport is ballistic: the magnetisation is flat inside the chain, and one current flows */
+static PetscErrorCode FreeChainIsFlatInside(void)
+{
+  Wanted w[] = {{"Z_1", 0}, {"Z_2", 0}, {"Z_3", 0}, {"Z_4", 0}, {"j_0", 0}, {"j_4", 0}, {"Z_0", 0}, {NULL, 0}};
+
+  PetscFunctionBegin;
+  PetscCall(Run("problem: lindblad\ntask: steady\nsystem: {sites: [{count: 6}], lattice: {kind: chain}}\nhamiltonian:\n  - {ops: [X, X], on: bonds}\n  - {ops: [Y, Y], on: bonds}\n"
+                "jumps:\n  - {ops: [Sp], on: [0], rate: 1.5}\n  - {ops: [Sm], on: [0], rate: 0.5}\n  - {ops: [Sp], on: [5], rate: 0.7}\n  - {ops: [Sm], on: [5], rate: 1.3}\nsteady: {rtol: 1e-12, check_unique: false}\n"
+                "observables:\n  - {name: Z, ops: [Z], on: sites, reduce: each}\n  - {name: j, kind: current, on: bonds, reduce: each}\n",
+                w));
+  for (int k = 1; k < 4; k++) TES_CHECK_NEAR(w[k].value, w[0].value, 1e-9);
+  TES_CHECK_NEAR(w[5].value, w[4].value, 1e-9);
+  TES_CHECK_AT_LEAST(PetscAbsReal(w[4].value), 0.01);
+  TES_CHECK_AT_LEAST(w[6].value - w[0].value, 0.01); /* the ends are not */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -185,9 +244,12 @@ static const TesTest tests[] = {
   TES_TEST(DecayAndDephasingFollowTheirExponentials),
   TES_TEST(DrivenQubitReachesItsSteadyState),
   TES_TEST(CavityFollowsItsLinearEquations),
+  TES_TEST(DrivenCavityEndsCoherent),
+  TES_TEST(CollectiveDecayClimbsDownTheDickeLadder),
   TES_TEST(KerrCavityHasTheExactSteadyState),
   TES_TEST(SteadyStatesAgreeWithOtherSolvers),
   TES_TEST(BoundaryDrivenChainCarriesOneCurrent),
+  TES_TEST(FreeChainIsFlatInside),
   TES_TEST(ClosedSystemsConserve),
   TES_TEST(SeveralSteadyStatesAreSaid),
   TES_TEST(SpectrumOfADampedQubitIsKnown),
