@@ -212,7 +212,8 @@ static PetscErrorCode Evolve(int n, const char end[], const char kind[])
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
   PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &size));
-  snprintf(deck, sizeof deck, RING TFIM DECAY "time: {end: %s, output_every: %s}\nintegrator: {kind: %s, rtol: 1e-8}\nobservables:\n  - {name: Z, ops: [Z], on: sites, reduce: mean}\n  - {name: purity}\n", n, "1", end, end, kind);
+  snprintf(deck, sizeof deck,
+           RING TFIM DECAY "time: {end: %s, output_every: %s}\nintegrator: {kind: %s, rtol: 1e-8}\nobservables:\n  - {name: Z, ops: [Z], on: sites, reduce: mean}\n  - {name: purity}\n", n, "1", end, end, kind);
   cpu   = Cpu();
   clock = MPI_Wtime();
   PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, Count, figures));

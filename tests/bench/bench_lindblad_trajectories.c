@@ -175,7 +175,7 @@ int main(int argc, char **argv)
       PetscReal seconds, jumps, applications;
 
       PetscCall(Begin(n, rows[r].kind, rows[r].tolerance, rows[r].sub, &c));
-      PetscCall(Trajectories(&c, n > 12 ? 8 : 40, &seconds, &jumps, &applications));
+      PetscCall(Trajectories(&c, n > 12 ? 24 : 40, &seconds, &jumps, &applications));
       PetscCall(PetscPrintf(PETSC_COMM_WORLD, "| %d | %s | %.2f | %.1f | %.0f |\n", n, rows[r].name, (double)(1e3 * seconds), (double)jumps, (double)applications));
       PetscCall(End(&c));
     }
