@@ -130,12 +130,14 @@ static void Axes(TesPlotter *p, TesFigureSort sort, const Extent *e, PetscBool l
   }
 }
 
-static void Style(FILE *script, TesFigureSort sort, PetscBool errors, PetscInt64 n, int i, int n_curves)
+/* a curve without error bars among points that have some is what they are compared with: a line */
+static void Style(FILE *script, TesFigureSort sort, PetscBool errors, PetscBool among, PetscInt64 n, int i, int n_curves)
 {
   const char *color = colors[i % COLORS];
   int         dash = 1 + i / COLORS % 4, symbol[] = {7, 5, 9, 11, 13, 4, 6, 8};
 
   if (sort == TES_FIGURE_STEMS) fprintf(script, " with impulses lc rgb '%s' lw %s", color, n > 200 ? "1" : "2");
+  else if (sort == TES_FIGURE_POINTS && among && !errors) fprintf(script, " with lines lc rgb '%s' lw 1.5", color);
   else if (sort == TES_FIGURE_POINTS && errors) fprintf(script, " with yerrorbars lc rgb '%s' pt %d ps 1.2", color, symbol[i % 8]);
   else if (sort == TES_FIGURE_POINTS) fprintf(script, " with points lc rgb '%s' pt %d ps %s", color, symbol[i % 8], n > 500 ? "0.4" : "1.2");
   else if (n <= 60) fprintf(script, " with linespoints lc rgb '%s' dt %d lw 1.5 pt %d ps 1.1", color, dash, symbol[i % 8]);
@@ -145,8 +147,9 @@ static void Style(FILE *script, TesFigureSort sort, PetscBool errors, PetscInt64
 PetscErrorCode TesPlotCurves(TesPlotter *p, TesFigureSort sort, int n, const TesPlotCurve curves[], PetscBool log_x, PetscBool log_y)
 {
   int       number[CURVES];
-  PetscBool errors[CURVES];
+  PetscBool errors[CURVES], among = PETSC_FALSE;
   Extent    extent = {0};
+  int       counts[2] = {0, 0};
 
   PetscFunctionBegin;
   PetscCheck(n <= CURVES, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "%d curves", n);
@@ -169,12 +172,14 @@ PetscErrorCode TesPlotCurves(TesPlotter *p, TesFigureSort sort, int n, const Tes
   if (sort == TES_FIGURE_STEMS && extent.drawn && extent.low[1] < 0) fprintf(p->script, "set xzeroaxis lt 1 lc rgb '#808080'\n");
   if (n > 8) fprintf(p->script, "set key outside right top vertical samplen 1.5 font ',16'\n");
   else if (n > 1) fprintf(p->script, "set key at graph 0.5,1.015 center bottom horizontal samplen 2 font ',19'\nset title offset 0,1.2\nset tmargin 5\n"); /* between title and frame */
+  for (int i = 0; i < n; i++)
+    if (errors[i] && sort == TES_FIGURE_POINTS) among = PETSC_TRUE;
   fprintf(p->script, "plot ");
   for (int i = 0; i < n; i++) {
     fprintf(p->script, "%s'd%d' binary format='%%float64%%float64%%float64' using 1:2%s ", i ? ", " : "", number[i], sort == TES_FIGURE_POINTS && errors[i] ? ":3" : "");
     if (curves[i].legend && *curves[i].legend) TesPlotterText(p, "title", curves[i].legend);
     else fprintf(p->script, "notitle");
-    Style(p->script, sort, errors[i], extent.longest, i, n);
+    Style(p->script, sort, errors[i], among, extent.longest, among ? counts[errors[i] ? 1 : 0]++ : i, n); /* the k-th line has the colour of the k-th points */
   }
   if (!n || !extent.drawn) fprintf(p->script, "%sNaN notitle", n ? ", " : "");
   fprintf(p->script, "\n");

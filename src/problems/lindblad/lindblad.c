@@ -15,7 +15,8 @@ static const char *const correlation_names[] = {"two_time", "normal_ordered", NU
 static const char *const from_names[]    = {"steady", "initial", NULL};
 static const char *const emission_names[] = {"none", "fft", "resolvent", NULL};
 static const char *const inner_names[]   = {"steady", "evolve", NULL};
-static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
+static const char *const method_names[]  = {"auto", "secular", "kronecker", "gcrot", "propagate", "idr", NULL};
+static const char *const iteration_names[] = {"auto", "fgmres", "idr", NULL};
 static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
 static const char *const transport_names[] = {"auto", "shared", "messages", "exchange", "remap", NULL}; /* LbTransport */
@@ -32,6 +33,10 @@ static const char *const gelu_names[]    = {"gelu", NULL};
 static const char *const string_names[]  = {"none", "translations", "snakes2d", "list", NULL};
 static const char *const sample_names[]  = {"drawn", "exact", NULL};
 static const char *const step_names[]    = {"heun", "rk4", "euler", NULL};
+static const char *const style_names[]   = {"natural", "paper", NULL};
+static const char *const loss_names[]    = {"l1", "l2", NULL};
+static const char *const kind_names[]    = {"auto", "tdvp", "trapezoid", NULL};
+static const char *const inner_kinds[]   = {"adam", "gauss_newton", NULL};
 static const char *const reduce_names[]  = {"mean", "sum", "each", NULL};
 
 #define TIME_KEYS(Item) \
@@ -128,15 +133,16 @@ const TesKey lb_keys[] = {
   TES_INT(Lindblad, integrator.dimension, .fallback = "24", .range = TES_BETWEEN(2, 90), .help = "krylov: vectors of the basis"),
   TES_REAL(Lindblad, integrator.margin, .fallback = "1.1", .range = TES_BETWEEN(0.5, 10), .unit = "1", .help = "faber, cfm4: factor on the bounds of the spectrum"),
   TES_SECTION("steady", .help = "task: steady"),
-  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady|correlation|sweep & solver=density", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
+  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady|correlation|sweep & solver=density", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); kronecker: the single sites exact; gcrot: no preconditioner; propagate first; idr: IDR(8), no preconditioner"),
+  TES_ENUM(Lindblad, steady.iteration, .fallback = "auto", .choices = iteration_names, .when = "task=steady|correlation|sweep & solver=density", .help = "of secular and kronecker: fgmres: FGMRES(30); idr: IDR(4), few vectors; auto: fgmres for secular, idr for kronecker"),
   TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady|correlation|sweep & solver=density", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
   TES_INT64(Lindblad, steady.max_applications, .fallback = "20000", .range = TES_AT_LEAST(1), .when = "task=steady|correlation|sweep & solver=density", .help = "applications of L per method at most"),
   TES_ENUM(Lindblad, steady.check_unique, .fallback = "auto", .choices = unique_names, .when = "task=steady|correlation|sweep & solver=density", .help = "solve a second time from a random state; auto: up to 64 states"),
-  TES_REAL(Lindblad, steady.t_max, .fallback = "12", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & task=steady", .restart_may_change = PETSC_TRUE, .help = "the flow from `initial` ends here at the latest"),
-  TES_REAL(Lindblad, steady.average, .fallback = "3", .range = TES_AT_LEAST(0), .unit = "1/energy", .when = "solver=povm & task=steady", .help = "the answer is the mean of the rows of this last stretch of time"),
+  TES_REAL(Lindblad, steady.t_max, .fallback = "12", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & task=steady|sweep & style=natural", .restart_may_change = PETSC_TRUE, .help = "the flow from `initial` ends here at the latest"),
+  TES_REAL(Lindblad, steady.average, .fallback = "3", .range = TES_AT_LEAST(0), .unit = "1/energy", .when = "solver=povm & task=steady|sweep & style=natural", .help = "the answer is the mean of the rows of this last stretch of time"),
   TES_SECTION("steady.stop", .help = "solver: povm; when the flow is stationary"),
-  TES_REAL(Lindblad, steady.stop.window, .fallback = "3", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & task=steady", .help = "stop when no observable has moved by `drift` over this time"),
-  TES_REAL(Lindblad, steady.stop.drift, .fallback = "2e-3", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=povm & task=steady", .help = "see window"),
+  TES_REAL(Lindblad, steady.stop.window, .fallback = "3", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & task=steady|sweep & style=natural", .help = "stop when no observable has moved by `drift` over this time"),
+  TES_REAL(Lindblad, steady.stop.drift, .fallback = "2e-3", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=povm & task=steady|sweep & style=natural", .help = "see window"),
   TES_SECTION("spectrum", .help = "task: spectrum"),
   TES_INT(Lindblad, spectrum.count, .fallback = "6", .range = TES_BETWEEN(1, 1000), .when = "task=spectrum", .help = "eigenvalues wanted beside 0 (systems of up to 1024 entries give all)"),
   TES_INT(Lindblad, spectrum.subspace, .fallback = "0", .range = TES_BETWEEN(0, 5000), .when = "task=spectrum", .help = "vectors of the Krylov space; 0: SLEPc's choice"),
@@ -190,18 +196,41 @@ const TesKey lb_keys[] = {
   TES_NODE(Lindblad, strings.list, .optional = PETSC_TRUE, .when = "solver=povm & strings.kind=list", .help = "permutations of the sites: [[0, 1, 2], [2, 1, 0]]"),
   TES_SECTION("samples", .help = "solver: povm; how many"),
   TES_ENUM(Lindblad, samples.kind, .fallback = "drawn", .choices = sample_names, .when = "solver=povm", .help = "drawn from the network, or exact: all 4^N configurations (up to 7 sites)"),
-  TES_INT(Lindblad, samples.train, .fallback = "1000", .range = TES_BETWEEN(2, 1000000), .when = "solver=povm & samples.kind=drawn", .help = "for one evaluation of the flow"),
+  TES_INT_OR(Lindblad, samples.train, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(2, 1000000), .when = "solver=povm & samples.kind=drawn",
+             .help = "for one evaluation of the flow or of the loss; auto: 1000; style: paper: 10000 for the steady state, 100 for a time step"),
   TES_INT64(Lindblad, samples.observe, .fallback = "65536", .range = TES_BETWEEN(2, 1000000000), .when = "solver=povm", .help = "for one row of the series; 4^N or more: all configurations are summed"),
   TES_BOOL(Lindblad, samples.unique, .fallback = "true", .when = "solver=povm & samples.kind=drawn", .help = "evaluate distinct configurations only, with multiplicities; false: one by one"),
   TES_BOOL(Lindblad, verify, .fallback = "false", .when = "solver=povm", .help = "run the density solver beside it (up to 8 sites) and give the error of every observable"),
-  TES_SECTION("step", .help = "solver: povm; steps of the flow"),
-  TES_ENUM(Lindblad, step.integrator, .fallback = "heun", .choices = step_names, .when = "solver=povm", .help = "heun: adaptive, with common random numbers; rk4, euler: steps of hmax or what cap allows"),
-  TES_REAL(Lindblad, step.tol, .fallback = "0.03", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm", .help = "heun: error of a step, rms of ln p"),
-  TES_REAL(Lindblad, step.cap, .fallback = "0.6", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm", .help = "largest rms change of ln p in a step"),
-  TES_REAL(Lindblad, step.h0, .fallback = "0.005", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm", .help = "heun: first step"),
-  TES_REAL(Lindblad, step.hmax, .fallback = "0.25", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm", .help = "largest step"),
-  TES_REAL(Lindblad, step.hmin, .fallback = "0.002", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm", .help = "heun: steps this small are taken whatever their error"),
+  TES_ENUM(Lindblad, style, .fallback = "natural", .choices = style_names, .when = "solver=povm", .help = "natural: the natural-gradient flow; paper: |L p|_1 by Adam for the steady state, fitted trapezoid steps for the dynamics, for comparison"),
+  TES_ENUM(Lindblad, loss, .fallback = "l1", .choices = loss_names, .when = "solver=povm & style=paper", .help = "what is minimised, R = (L p)/p or the residual of a step over p: l1, the mean of |R|; l2, the mean of R^2"),
+  TES_SECTION("step", .help = "solver: povm; steps in time"),
+  TES_ENUM(Lindblad, step.kind, .fallback = "auto", .choices = kind_names, .when = "solver=povm", .help = "tdvp: the flow of style: natural; trapezoid: that of style: paper, task: evolve; auto: which belongs to them"),
+  TES_REAL(Lindblad, step.tau, .fallback = "0.016", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & style=paper", .help = "trapezoid: time of a step"),
+  TES_ENUM(Lindblad, step.inner, .fallback = "adam", .choices = inner_kinds, .when = "solver=povm & style=paper", .help = "trapezoid: how a step is fitted; gauss_newton: linear least squares with the ridge step.reg"),
+  TES_INT_OR(Lindblad, step.inner_steps, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000), .when = "solver=povm & style=paper", .help = "trapezoid: inner steps at most; auto: 120, gauss_newton: 2"),
+  TES_REAL(Lindblad, step.target_loss, .fallback = "1e-3", .range = TES_AT_LEAST(0), .unit = "1", .when = "solver=povm & style=paper", .help = "trapezoid: a step is good enough when its loss is below this"),
+  TES_ENUM(Lindblad, step.integrator, .fallback = "heun", .choices = step_names, .when = "solver=povm & style=natural", .help = "heun: adaptive, with common random numbers; rk4, euler: steps of hmax or what cap allows"),
+  TES_REAL(Lindblad, step.tol, .fallback = "0.03", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm & style=natural", .help = "heun: error of a step, rms of ln p"),
+  TES_REAL(Lindblad, step.cap, .fallback = "0.6", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm & style=natural", .help = "largest rms change of ln p in a step"),
+  TES_REAL(Lindblad, step.h0, .fallback = "0.005", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & style=natural", .help = "heun: first step"),
+  TES_REAL(Lindblad, step.hmax, .fallback = "0.25", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & style=natural", .help = "largest step"),
+  TES_REAL(Lindblad, step.hmin, .fallback = "0.002", .range = TES_ABOVE(0), .unit = "1/energy", .when = "solver=povm & style=natural", .help = "heun: steps this small are taken whatever their error"),
   TES_REAL(Lindblad, step.reg, .fallback = "1e-5", .range = TES_BETWEEN(0, 1), .unit = "1", .when = "solver=povm", .help = "ridge relative to the trace; 1e-6 with 2000 samples or more, 1e-8 with samples: exact"),
+  TES_SECTION("optimizer", .help = "solver: povm, style: paper; Adam"),
+  TES_REAL(Lindblad, optimizer.learning_rate, .fallback = "1e-2", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm & style=paper", .help = "of the first updates"),
+  TES_REAL(Lindblad, optimizer.beta1, .fallback = "0.9", .range = TES_BETWEEN(0, 0.999999), .unit = "1", .when = "solver=povm & style=paper", .help = "decay of the mean gradient"),
+  TES_REAL(Lindblad, optimizer.beta2, .fallback = "0.98", .range = TES_BETWEEN(0, 0.999999999), .unit = "1", .when = "solver=povm & style=paper", .help = "decay of the mean square"),
+  TES_REAL(Lindblad, optimizer.eps, .fallback = "1e-9", .range = TES_ABOVE(0), .unit = "1", .when = "solver=povm & style=paper", .help = "added to the root mean square"),
+  TES_INT64(Lindblad, optimizer.steps, .fallback = "500", .range = TES_BETWEEN(1, 100000000), .when = "solver=povm & style=paper", .help = "updates towards the steady state"),
+  TES_INT64(Lindblad, optimizer.observe_every, .fallback = "25", .range = TES_AT_LEAST(1), .when = "solver=povm & style=paper", .help = "updates between two rows of the series"),
+  TES_BOOL(Lindblad, optimizer.fresh, .fallback = "true", .when = "solver=povm & style=paper", .help = "begin every time step with moments 0; false: keep those of the step before"),
+  TES_SECTION("optimizer.decay", .help = "course of the learning rate"),
+  TES_INT_OR(Lindblad, optimizer.decay.every, .fallback = "auto", .choices = automatic, .range = TES_BETWEEN(1, 100000000), .when = "solver=povm & style=paper", .help = "updates after which it is multiplied by `factor`; auto: 600; in a time step 80"),
+  TES_REAL(Lindblad, optimizer.decay.factor, .fallback = "0.5", .range = TES_BETWEEN(1e-6, 1), .unit = "1", .when = "solver=povm & style=paper", .help = "see every"),
+  TES_SECTION("optimizer.best", .help = "task: steady; which parameters are the answer"),
+  TES_INT64(Lindblad, optimizer.best.from, .fallback = "400", .range = TES_AT_LEAST(0), .when = "solver=povm & style=paper", .help = "first update after which the loss is estimated anew"),
+  TES_INT64(Lindblad, optimizer.best.every, .fallback = "5", .range = TES_AT_LEAST(1), .when = "solver=povm & style=paper", .help = "updates between two such estimates"),
+  TES_INT(Lindblad, optimizer.best.factor, .fallback = "4", .range = TES_BETWEEN(1, 1000), .when = "solver=povm & style=paper", .help = "how many times more samples they have"),
   TES_ENUM(Lindblad, parallel.transport, .fallback = "auto", .choices = transport_names, .when = "solver=density", .restart_may_change = PETSC_TRUE,
            .help = "how ranks share a density matrix: shared memory (one node), or messages: exchange of what others' rows read, or remap of whole tiles; messages takes what sends less; auto: shared on one node, else messages"),
   TES_REAL(Lindblad, parallel.buffer, .fallback = "0", .range = TES_BETWEEN(0, 4096), .unit = "MiB", .when = "solver=density", .restart_may_change = PETSC_TRUE,
@@ -213,9 +242,9 @@ const TesKey lb_keys[] = {
 static const LbSolver *Pick(const Lindblad *c)
 {
   static const LbSolver *const table[3][5] = {
-    {&lb_density_evolve,      &lb_density_steady, &lb_density_spectrum, &lb_density_correlation, &lb_density_sweep},
+    {&lb_density_evolve,      &lb_density_steady, &lb_density_spectrum, &lb_density_correlation, &lb_sweep},
     {&lb_trajectories_evolve, NULL,               NULL,                 NULL,                    NULL             },
-    {&lb_povm,                &lb_povm,           NULL,                 NULL,                    NULL             },
+    {&lb_povm,                &lb_povm,           NULL,                 NULL,                    &lb_sweep},
   };
 
   return table[c->solver][c->task];
@@ -253,7 +282,7 @@ PetscErrorCode LbContextCheck(TesProblem problem, Lindblad *c, PetscBool *good)
   c->how = Pick(c);
   if (!c->how) {
     *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve%s)", solver_names[c->solver], c->solver == LB_SOLVER_POVM ? " and steady" : ""));
+    PetscCall(TesDeckComplain(problem, "task", ": not done by solver: %s (it does evolve%s)", solver_names[c->solver], c->solver == LB_SOLVER_POVM ? ", steady and sweep" : ""));
   }
   if (*good) PetscCall(CheckRates(problem, c, good));
   if (*good) PetscCall(c->how->check(problem, c, good));
@@ -367,13 +396,20 @@ static PetscErrorCode Destroy(TesProblem problem)
 
 static const TesFigure figures[] = {
   {.name = "observables", .sort = TES_FIGURE_LINES, .title = "observables", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "time (1/energy)", .y_label = "expectation value", .when = "task=evolve"},
-  {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means over trajectories with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
-   .x_label = "time (1/energy)", .y_label = "expectation value"},
+  {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
+   .x_label = "time (1/energy)", .y_label = "expectation value", .when = "task=evolve"},
+  {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
+   .x_label = "time (1/energy); style: paper: update", .y_label = "expectation value", .when = "task=steady"},
   {.name = "correlation", .sort = TES_FIGURE_LINES, .title = "two-time function", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "tau (1/energy)", .y_label = "C(tau)", .when = "task=correlation"},
   {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "residual of the steady state", .file = "series", .x = "/step", .y = {"/observables/residual"}, .x_label = "stage", .y_label = "residual (energy)", .log_y = PETSC_TRUE,
    .when = "task=steady"},
   {.name = "tdvp", .sort = TES_FIGURE_LINES, .title = "flow of the network: residual, rms of e, error of a step", .file = "result", .x = "/tdvp/time", .y = {"/tdvp/residual", "/tdvp/rms_e", "/tdvp/step_error"},
    .x_label = "time (1/energy)", .y_label = "residual, rms e (energy), step error", .log_y = PETSC_TRUE},
+  {.name = "loss", .sort = TES_FIGURE_LINES, .title = "loss of the network", .file = "result", .x = "/loss/at", .y = {"/loss/value"}, .x_label = "update, or time (1/energy)", .y_label = "loss", .log_y = PETSC_TRUE},
+  {.name = "sweep_errors", .sort = TES_FIGURE_POINTS, .title = "observables against the parameter, with standard errors", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*"}, .errors = {"/sweep/stderr/*"},
+   .x_label = "parameter", .y_label = "expectation value"},
+  {.name = "sweep_exact", .sort = TES_FIGURE_POINTS, .title = "observables against the parameter, with standard errors, over the exact curves", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*", "/sweep/exact/*"},
+   .errors = {"/sweep/stderr/*"}, .x_label = "parameter", .y_label = "expectation value"},
   {.name = "sweep", .sort = TES_FIGURE_LINES, .title = "observables against the parameter", .file = "result", .x = "/sweep/parameter", .y = {"/sweep/observables/*"}, .x_label = "parameter", .y_label = "expectation value"},
   {.name = "spectrum", .sort = TES_FIGURE_POINTS, .title = "eigenvalues of the Liouvillian", .file = "result", .x = "/spectrum/re", .y = {"/spectrum/im"}, .x_label = "Re lambda (energy)", .y_label = "Im lambda (energy)"},
   {.name = "emission", .sort = TES_FIGURE_LINES, .title = "emission spectrum", .file = "result", .x = "/emission/omega", .y = {"/emission/spectrum"}, .x_label = "omega (energy)", .y_label = "S (1/energy)"},

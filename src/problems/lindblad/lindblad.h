@@ -74,7 +74,7 @@ struct Lindblad {
   LbIntegratorDeck integrator;
   LbParallel       parallel;
   struct {
-    int        method, check_unique; /* words of the deck */
+    int        method, iteration, check_unique; /* words of the deck */
     PetscReal  rtol;
     PetscInt64 max_applications;
     PetscReal  t_max, average; /* solver: povm */
@@ -124,15 +124,30 @@ struct Lindblad {
   } strings;
   struct {
     int        kind;
-    PetscInt   train;
+    TesIntOr   train;
     PetscInt64 observe;
     PetscBool  unique;
   } samples;
   PetscBool verify;
+  int       style, loss;
   struct {
-    int       integrator;
-    PetscReal tol, cap, h0, hmax, hmin, reg;
+    int       kind, integrator, inner;
+    PetscReal tol, cap, h0, hmax, hmin, reg, tau, target_loss;
+    TesIntOr  inner_steps;
   } step;
+  struct {
+    PetscReal  learning_rate, beta1, beta2, eps;
+    PetscInt64 steps, observe_every;
+    PetscBool  fresh;
+    struct {
+      TesIntOr  every;
+      PetscReal factor;
+    } decay;
+    struct {
+      PetscInt64 from, every;
+      PetscInt   factor;
+    } best;
+  } optimizer;
 
   PetscBool       thermal; /* the initial state is a thermal one */
   PetscBool       ready; /* the model is sound */
@@ -163,7 +178,7 @@ PetscErrorCode LbDensityEstimate(Lindblad *c, PetscReal vectors, TesEstimate *e)
 PetscBool      LbDensityHasCutoff(const Lindblad *c); /* bosons: the highest level of a site is a cut-off */
 PetscReal      LbDensityBytes(const LbModel *model, int ranks, PetscReal vectors);
 
-extern const LbSolver lb_density_evolve, lb_density_steady, lb_density_spectrum, lb_density_correlation, lb_density_sweep, lb_trajectories_evolve, lb_povm;
+extern const LbSolver lb_density_evolve, lb_density_steady, lb_density_spectrum, lb_density_correlation, lb_sweep, lb_trajectories_evolve, lb_povm;
 extern const TesKey   lb_keys[];
 
 /* lindblad.c: a context that a deck has filled becomes a model with its solver; used by the points of a sweep as well */

@@ -35,18 +35,33 @@ PetscErrorCode LbFlowDestroy(LbFlow *flow)
 
 PetscErrorCode LbFlowSample(LbFlow *flow, PetscInt64 number)
 {
-  const size_t p = (size_t)flow->net->n_parameters;
-
   PetscFunctionBegin;
   if (flow->exact) PetscCall(LbSamplesAll(flow->net, flow->strings, &flow->samples));
   else PetscCall(LbSamplesDrawn(flow->comm, flow->net, flow->strings, flow->seed, number, flow->total, flow->unique, &flow->samples));
   PetscCall(TesPartitionCreate(flow->comm, flow->samples.count, LB_GRADIENT_BLOCK, &flow->part));
   if (flow->room < (size_t)flow->samples.count) {
     flow->room = (size_t)flow->samples.room;
-    PetscCall(PetscFree(flow->x));
     PetscCall(PetscFree3(flow->e, flow->f, flow->lnp));
-    PetscCall(PetscMalloc1(flow->room * p, &flow->x));
     PetscCall(PetscMalloc3(flow->room, &flow->e, flow->room, &flow->f, flow->room, &flow->lnp));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscBool LbFlowCollapsed(const LbFlow *flow)
+{
+  if (flow->exact || flow->total < 100) return PETSC_FALSE;
+  for (int s = 1; s < flow->samples.count; s++)
+    if (memcmp(flow->samples.a, flow->samples.a + (size_t)s * (size_t)flow->net->n, (size_t)flow->net->n)) return PETSC_FALSE;
+  return PETSC_TRUE;
+}
+
+PetscErrorCode LbFlowRoom(LbFlow *flow)
+{
+  PetscFunctionBegin;
+  if (flow->rows < flow->room) {
+    flow->rows = flow->room;
+    PetscCall(PetscFree(flow->x));
+    PetscCall(PetscMalloc1(flow->rows * (size_t)flow->net->n_parameters, &flow->x));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -108,8 +123,7 @@ PetscErrorCode LbFlowLength(LbFlow *flow, const TesPartition *part, const double
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* all ranks get all rows of X */
-static PetscErrorCode Gather(LbFlow *flow)
+PetscErrorCode LbFlowGather(LbFlow *flow)
 {
   const int p = flow->net->n_parameters;
   int       size, *counts, *offsets;
@@ -135,6 +149,28 @@ static PetscErrorCode Gather(LbFlow *flow)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode LbFlowDirection(LbFlow *flow, const double *y, double *direction)
+{
+  const int p = flow->net->n_parameters;
+  double   *leaf;
+  TesTree   tree;
+
+  PetscFunctionBegin;
+  if (flow->samples.count > p) {
+    PetscCall(PetscArraycpy(direction, y, p));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(TesTreeCreate(flow->comm, &flow->part, p, NULL, NULL, &tree));
+  for (PetscInt64 first = flow->part.first; first < flow->part.first + flow->part.n_local; first += LB_GRADIENT_BLOCK) {
+    PetscCall(TesTreeLeaf(tree, &leaf));
+    PetscCall(Gemv(PETSC_TRUE, (int)PetscMin(LB_GRADIENT_BLOCK, flow->part.first + flow->part.n_local - first), p, flow->x + (size_t)first * (size_t)p, y + first, leaf));
+    PetscCall(TesTreePush(tree));
+  }
+  PetscCall(TesTreeFinish(tree, direction));
+  PetscCall(TesTreeDestroy(&tree));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode LbFlowAt(LbFlow *flow, PetscReal t, PetscInt64 number, double *direction, LbFlowInfo *info)
 {
   LbNet     *net = flow->net;
@@ -146,6 +182,7 @@ PetscErrorCode LbFlowAt(LbFlow *flow, PetscReal t, PetscInt64 number, double *di
   PetscCall(PetscMemzero(info, sizeof *info));
   PetscCall(LbOutcomesAt(flow->outcomes, flow->model, t));
   PetscCall(LbFlowSample(flow, number));
+  PetscCall(LbFlowRoom(flow));
   flow->evaluations++;
   PetscCall(PetscMalloc2(p + 8, &mean, PetscMax(p, flow->samples.count) + 8, &y));
   /* e, O and their means: [0..P) mean O, then sums of w e, w^2, and of w */
@@ -180,7 +217,7 @@ PetscErrorCode LbFlowAt(LbFlow *flow, PetscReal t, PetscInt64 number, double *di
   info->largest  = largest[0];
   info->exponent = largest[1];
   info->distinct = flow->samples.count;
-  info->finite   = largest[0] < PETSC_MAX_REAL ? PETSC_TRUE : PETSC_FALSE;
+  info->finite   = largest[0] < PETSC_MAX_REAL && !LbFlowCollapsed(flow) ? PETSC_TRUE : PETSC_FALSE;
   /* centre; second and fourth moments */
   PetscCall(TesTreeCreate(flow->comm, &flow->part, 2, NULL, NULL, &tree));
   for (PetscInt64 first = flow->part.first; first < flow->part.first + flow->part.n_local; first += LB_GRADIENT_BLOCK) {
@@ -203,18 +240,9 @@ PetscErrorCode LbFlowAt(LbFlow *flow, PetscReal t, PetscInt64 number, double *di
   info->rms      = PetscSqrtReal(moments[0]);
   info->error    = flow->exact ? 0 : info->rms / PetscSqrtReal((PetscReal)flow->total);
   info->kurtosis = moments[0] > 0 ? moments[1] / (moments[0] * moments[0]) : 0;
-  PetscCall(Gather(flow));
+  PetscCall(LbFlowGather(flow));
   PetscCall(LbGramSolve(flow->comm, flow->samples.count, p, flow->x, flow->f, flow->reg, y, &info->retries, &info->lambda));
-  if (flow->samples.count <= p) { /* theta' = X^T y */
-    PetscCall(TesTreeCreate(flow->comm, &flow->part, p, NULL, NULL, &tree));
-    for (PetscInt64 first = flow->part.first; first < flow->part.first + flow->part.n_local; first += LB_GRADIENT_BLOCK) {
-      PetscCall(TesTreeLeaf(tree, &leaf));
-      PetscCall(Gemv(PETSC_TRUE, (int)PetscMin(LB_GRADIENT_BLOCK, flow->part.first + flow->part.n_local - first), p, flow->x + (size_t)first * (size_t)p, y + first, leaf));
-      PetscCall(TesTreePush(tree));
-    }
-    PetscCall(TesTreeFinish(tree, direction));
-    PetscCall(TesTreeDestroy(&tree));
-  } else PetscCall(PetscArraycpy(direction, y, p));
+  PetscCall(LbFlowDirection(flow, y, direction));
   PetscCall(LbFlowLength(flow, &flow->part, flow->x + (size_t)flow->part.first * (size_t)p, direction, &info->rate));
   PetscCall(TesTreeCreate(flow->comm, &flow->part, 1, NULL, NULL, &tree));
   for (PetscInt64 first = flow->part.first; first < flow->part.first + flow->part.n_local; first += LB_GRADIENT_BLOCK) {

@@ -107,7 +107,7 @@ typedef struct {
   PetscInt64       seed;
   LbSamples        samples;
   TesPartition     part;  /* samples in units of LB_GRADIENT_BLOCK */
-  size_t           room;
+  size_t           room, rows; /* samples that e, f, lnp and x can hold */
   double          *x;     /* [m][P]; the rows of this rank's samples stay until the next evaluation */
   double          *e, *f, *lnp;
   PetscInt64       evaluations;
@@ -125,3 +125,15 @@ PetscErrorCode LbFlowAt(LbFlow *flow, PetscReal t, PetscInt64 number, double *di
 PetscErrorCode LbFlowLength(LbFlow *flow, const TesPartition *part, const double *rows, const double *v, PetscReal *length);
 PetscErrorCode LbFlowDestroy(LbFlow *flow);
 PetscErrorCode LbFlowSample(LbFlow *flow, PetscInt64 number); /* draw (or enumerate) the samples and share them out */
+PetscBool      LbFlowCollapsed(const LbFlow *flow);           /* all of many samples are one configuration: no state has that, since no outcome of a site is ever certain */
+
+/*@
+  LbFlowRoom      - the matrix X has room for the samples of the last LbFlowSample. Not Collective
+  LbFlowGather    - all ranks get all rows of X and f
+  LbFlowDirection - what LbGramSolve has given as a direction of the parameters: X^T y, or y itself where there are more samples than parameters
+
+  Collective
+@*/
+PetscErrorCode LbFlowRoom(LbFlow *flow);
+PetscErrorCode LbFlowGather(LbFlow *flow);
+PetscErrorCode LbFlowDirection(LbFlow *flow, const double *y, double *direction);

@@ -1,15 +1,16 @@
-/* task: sweep of the density solver: the same run for a list of parameter values.
+/* task: sweep of solver: density or povm: the same run for a list of parameter values.
 
    `sweep.keys` names keys of the deck with one list of values each, all of one length; point k takes the k-th value of every list. A point is a run of its own (task steady or evolve), on a copy of the deck. A step
-   is a batch of `sweep.batch` points: the ranks split into groups that share the points of a batch, each group a density solver. What a point gives is kept by its number, never by its group, so the number
-   of ranks decides only the speed. Results: /sweep/<key> and /sweep/observables/<name>, one entry per point; for evolve the values at the end. */
+   is a batch of `sweep.batch` points: the ranks split into groups that share the points of a batch, each group with a solver of its own. What a point gives is kept by its number, never by its group, so the number
+   of ranks decides only the speed. Results: /sweep/<key> and /sweep/observables/<name>, one entry per point; for evolve the values at the end.
+   solver: povm adds standard errors, /sweep/stderr/<name>, and with `verify` the exact values, /sweep/exact/<name>. */
 #include <stdio.h>
 #include <string.h>
-#include "lindblad.h"
+#include "povm_solver.h"
 
 typedef struct {
   PetscInt64 points, done;
-  int        columns; /* observables, then residual and applications */
+  int        columns; /* observables, povm: their standard errors and exact values; then residual and applications */
   PetscReal *value;   /* [points][columns] */
   PetscReal *column;  /* [columns][points], for the report */
   PetscReal *key;     /* [keys][points] */
@@ -17,44 +18,17 @@ typedef struct {
 
 static const char *const inner_names[] = {"steady", "evolve"};
 
-/* a resolved deck without the sections of the driver */
-static PetscErrorCode OwnPart(const char deck[], char **part)
-{
-  static const char *const others[] = {"run:", "output:", "checkpoint:", "parallel:", "petsc:", NULL};
-  PetscBool                keep     = PETSC_TRUE;
-  size_t                   used     = 0;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1(strlen(deck) + 1, part));
-  for (const char *line = deck; *line;) {
-    const char  *end    = strchr(line, '\n');
-    const size_t length = end ? (size_t)(end - line) + 1 : strlen(line);
-
-    if (line[0] != ' ' && line[0] != '-' && line[0] != '\n') {
-      keep = PETSC_TRUE;
-      for (const char *const *name = others; *name; name++)
-        if (!strncmp(line, *name, strlen(*name))) keep = PETSC_FALSE;
-    }
-    if (keep) {
-      memcpy(*part + used, line, length);
-      used += length;
-    }
-    line += length;
-  }
-  (*part)[used] = 0;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* the deck of one point; its complaints are the parent's */
 static PetscErrorCode PointDeck(TesProblem problem, Lindblad *c, PetscInt64 point, TesDeck *deck, Lindblad *child)
 {
+  static const char *const steady[] = {"steady:", NULL}; /* not for points that evolve */
   const char *text;
   char        assignment[512], *own;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(child, sizeof *child));
   PetscCall(TesDeckResolved(TesProblemDeck(problem), &text));
-  PetscCall(OwnPart(text, &own));
+  PetscCall(TesProblemOwnText(text, c->sweep.task ? steady : NULL, &own));
   PetscCall(TesDeckCreateText(PETSC_COMM_SELF, TesDeckName(TesProblemDeck(problem)), strlen(own), own, deck));
   PetscCall(PetscFree(own));
   snprintf(assignment, sizeof assignment, "task=%s", inner_names[c->sweep.task]);
@@ -64,6 +38,11 @@ static PetscErrorCode PointDeck(TesProblem problem, Lindblad *c, PetscInt64 poin
     PetscCall(TesDeckSet(*deck, assignment));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static const LbSolver *Inner(const Lindblad *c)
+{
+  return c->solver == LB_SOLVER_POVM ? &lb_povm : c->sweep.task ? &lb_density_evolve : &lb_density_steady;
 }
 
 static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
@@ -92,7 +71,11 @@ static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
     }
     if (length < 0) length = n;
   }
-  PetscCall(LbDensityCheck(problem, c, good));
+  if (c->solver == LB_SOLVER_POVM) { /* what a point is asked for */
+    c->task = c->sweep.task ? LB_TASK_EVOLVE : LB_TASK_STEADY;
+    PetscCall(Inner(c)->check(problem, c, good));
+    c->task = LB_TASK_SWEEP;
+  } else PetscCall(LbDensityCheck(problem, c, good));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -104,9 +87,11 @@ static PetscInt64 Points(const Lindblad *c)
 static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
 {
   PetscFunctionBegin;
-  PetscCall((c->sweep.task ? lb_density_evolve : lb_density_steady).estimate(problem, c, e));
+  c->task = c->sweep.task ? LB_TASK_EVOLVE : LB_TASK_STEADY;
+  PetscCall(Inner(c)->estimate(problem, c, e));
+  c->task = LB_TASK_SWEEP;
   e->usable_ranks = e->ranks;
-  e->bytes_per_rank *= PetscMin(e->ranks, c->sweep.batch);
+  if (c->solver == LB_SOLVER_DENSITY) e->bytes_per_rank *= PetscMin(e->ranks, c->sweep.batch);
   e->bytes_output = 8. * (PetscReal)Points(c) * (c->observables.n_columns + 2);
   e->steps        = PetscCeilReal((PetscReal)Points(c) / (PetscReal)c->sweep.batch);
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -121,7 +106,7 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
   PetscCall(PetscNew(&s));
   c->task_data = s;
   s->points    = Points(c);
-  s->columns   = c->observables.n_columns + 2;
+  s->columns   = (c->solver == LB_SOLVER_POVM ? 3 : 1) * c->observables.n_columns + 2;
   PetscCall(PetscCalloc3(s->points * s->columns, &s->value, s->points * s->columns, &s->column, s->points * c->sweep.keys.n + 1, &s->key));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -162,11 +147,15 @@ static PetscErrorCode RunPoint(TesProblem problem, Lindblad *c, MPI_Comm group, 
   PetscCall(child.how->setup(problem, &child));
   PetscCall(child.how->start(problem, &child));
   while (!progress.finished) PetscCall(child.how->step(problem, &child, &progress));
-  PetscCall(LbDensityMeasure(&child, &child.density.x, child.now));
-  if (!rank) {
-    PetscCall(PetscArraycpy(value, child.density.values, child.observables.n_columns));
-    value[child.observables.n_columns]     = child.residual;
-    value[child.observables.n_columns + 1] = child.density.l ? (PetscReal)LbLiouvilleCount(child.density.l) : 0;
+  if (child.solver == LB_SOLVER_POVM) {
+    if (!rank) PetscCall(LbPovmResult(&child, value));
+  } else {
+    PetscCall(LbDensityMeasure(&child, &child.density.x, child.now));
+    if (!rank) {
+      PetscCall(PetscArraycpy(value, child.density.values, child.observables.n_columns));
+      value[child.observables.n_columns]     = child.residual;
+      value[child.observables.n_columns + 1] = child.density.l ? (PetscReal)LbLiouvilleCount(child.density.l) : 0;
+    }
   }
   PetscCall(LbContextDestroy(problem, &child));
   PetscCall(TesDeckDestroy(&deck));
@@ -225,8 +214,9 @@ static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
 {
   Sweep       *s     = c->task_data;
   TesStateItem item  = {.type = TES_F64, .n_axes = 1, .shape = {s->points}};
-  PetscReal    worst = 0;
+  PetscReal    worst = 0, distance = 0;
   char         name[256];
+  static const char *const sorts[] = {"observables", "stderr", "exact"};
 
   PetscFunctionBegin;
   (void)problem;
@@ -248,15 +238,23 @@ static PetscErrorCode Finish(TesProblem problem, Lindblad *c, TesReport report)
       PetscCall(TesReportArray(report, &item, 0));
     }
   }
-  for (int q = 0; q < c->observables.n_columns; q++) {
-    snprintf(name, sizeof name, "sweep/observables/%.100s", c->observables.column[q]);
-    item.name = name;
-    item.data = s->column + q * s->points;
-    PetscCall(TesReportArray(report, &item, 0));
-  }
-  for (PetscInt64 p = 0; p < s->points; p++) worst = PetscMax(worst, s->value[p * s->columns + c->observables.n_columns]);
+  for (int sort = 0; sort < (c->solver != LB_SOLVER_POVM ? 1 : c->verify ? 3 : 2); sort++)
+    for (int q = 0; q < c->observables.n_columns; q++) {
+      snprintf(name, sizeof name, "sweep/%s/%.100s", sorts[sort], c->observables.column[q]);
+      item.name = name;
+      item.data = s->column + (sort * c->observables.n_columns + q) * s->points;
+      PetscCall(TesReportArray(report, &item, 0));
+    }
+  for (PetscInt64 p = 0; p < s->points; p++) worst = PetscMax(worst, s->value[p * s->columns + s->columns - 2]);
   PetscCall(TesReportInt(report, "points", s->points, &(TesFigureNote){.help = "of the sweep"}));
-  if (!c->sweep.task) PetscCall(TesReportReal(report, "worst_residual", worst, &(TesFigureNote){.unit = "energy", .scale = 1, .certified = PETSC_TRUE, .help = "largest |L rho| of any point"}));
+  if (c->solver == LB_SOLVER_POVM && c->verify) {
+    const int n = c->observables.n_columns;
+
+    for (PetscInt64 p = 0; p < s->points; p++)
+      for (int q = 0; q < n; q++) distance = PetscMax(distance, PetscAbsReal(s->value[p * s->columns + q] - s->value[p * s->columns + 2 * n + q]));
+    PetscCall(TesReportReal(report, "largest_error", distance, &(TesFigureNote){.unit = "1", .scale = 1, .certified = PETSC_TRUE, .help = "of any observable and point against solver: density"}));
+  }
+  if (!c->sweep.task && c->solver == LB_SOLVER_DENSITY) PetscCall(TesReportReal(report, "worst_residual", worst, &(TesFigureNote){.unit = "energy", .scale = 1, .certified = PETSC_TRUE, .help = "largest |L rho| of any point"}));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -274,4 +272,4 @@ static PetscErrorCode Destroy(TesProblem problem, Lindblad *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-const LbSolver lb_density_sweep = {"density sweep", Check, Estimate, SetUp, Start, Step, Observe, State, Finish, Destroy};
+const LbSolver lb_sweep = {"sweep", Check, Estimate, SetUp, Start, Step, Observe, State, Finish, Destroy};

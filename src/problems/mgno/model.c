@@ -268,9 +268,13 @@ PetscErrorCode MgnoModelLoad(TesProblem problem)
   Mgno              *m      = TesProblemCtx(problem);
   Import             import = {.path = m->model.weights};
   struct _p_TesState state  = {.ops = &import_ops, .comm = TesProblemComm(problem), .impl = &import};
+  PetscBool          whole;
+  char               reason[256];
 
   PetscFunctionBegin;
   if (m->model_ready || !m->model.weights) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(TesFileVerify(TesProblemComm(problem), m->model.weights, &whole, reason, sizeof(reason))); /* HDF5 would read a changed bit without a word */
+  PetscCheck(whole, TesProblemComm(problem), TES_ERR_WORLD, "`model.weights`: %s cannot be taken: %s", m->model.weights, reason);
   PetscCall(TesH5OpenRead(TesProblemComm(problem), m->model.weights, &import.file));
   PetscCall(TesStatePush(&state, "weights"));
   PetscCall(Normalizer(m, &state));

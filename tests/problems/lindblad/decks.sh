@@ -53,6 +53,20 @@ case_restart() { # a steady state, a correlation and a sweep cut and gone on wit
         "$program" compare whole_$deck cut_$deck --rtol 1e-7
     done
 }
+case_ladder() { # each method of the ladder by its key: the site preconditioner cut and gone on with to the same bits by other ranks and transport; where it is useless it says so; auto leaves it for the next one
+    local sites=(--set steady.method=kronecker --set hamiltonian.1.coeff=1.2 --set hamiltonian.0.coeff=0.5 --set "jumps.0.rate=1" --set steady.check_unique=false)
+    run 1 whole steady_tfim "${sites[@]}"
+    run 2 later steady_tfim "${sites[@]}" --set run.steps=1 2>/dev/null || [ $? = 75 ]
+    run 3 later steady_tfim "${sites[@]}" --restart --set parallel.transport=messages; "$program" compare whole later
+    # strong coupling, weak damping: no answer, and a history
+    if run 1 hard steady_tfim --set steady.method=kronecker --set hamiltonian.0.coeff=1.5 --set hamiltonian.1.coeff=1.2 --set "jumps.0.rate=0.3" 2>hard.err; then exit 1; else [ $? = 4 ]; fi
+    grep -q "method kronecker .* at .*last cycles: [0-9]*: [0-9.e+-]*" hard.err
+    # in between: auto begins with the sites, sees that they gain too little, begins anew without them, across a restart too
+    local between=(--set system.sites.0.count=9 --set hamiltonian.0.coeff=1.9 --set hamiltonian.1.coeff=0.6 --set steady.rtol=1e-6)
+    timeout 200 mpirun -n 2 "$program" run "$decks/steady_tfim.yaml" --output between "${between[@]}" >said; grep -q "kronecker gains less than a factor of ten in 60 applications at .*; going on with gcrot" said
+    run 1 parts steady_tfim "${between[@]}" --set run.steps=6 2>/dev/null || [ $? = 75 ]
+    run 2 parts steady_tfim "${between[@]}" --restart; "$program" compare between parts
+}
 case_short() { # every deck runs
     run 2 xyz xyz_square --set time.end=0.1
     run 1 bh bose_hubbard_dimer --set time.end=0.4
@@ -76,7 +90,7 @@ PY
 case_povm() { # decks of the network solver: errors against the density solver, which runs beside them; ranks; restart; figures; all orders of sites; a state with zeros of the POVM
     for g in 0.25 0.5 1.2; do
         run 1 steady$g povm_steady_tfim --set hamiltonian.1.coeff=$g >/dev/null
-        /usr/bin/python3 -c "import h5py; e = h5py.File('steady$g/result.h5')['report/largest_error'][()]; print('g/2 = $g, 4 spins, steady: error', e); assert e < 0.01"
+        /usr/bin/python3 -c "import h5py; e = h5py.File('steady$g/result.h5')['report/largest_error'][()]; r = h5py.File('steady$g/result.h5')['report/rms_e'][()]; print('g/2 = $g, 4 spins, steady: error', e, 'rms e', r); assert e < 0.01 and r < 0.35"
     done
     run 1 whole povm_steady_tfim --set steady.t_max=1 >/dev/null # the same bits on other ranks and after a stop
     run 2 cut povm_steady_tfim --set steady.t_max=1 --set run.steps=7 >/dev/null 2>&1 || [ $? = 75 ]
@@ -93,6 +107,46 @@ case_povm() { # decks of the network solver: errors against the density solver, 
     run 1 mixed povm_steady_tfim --set steady.t_max=0.5 --set initial.mixed=true --set povm.kind=pauli4 --set samples.kind=exact >/dev/null
     for figure in dynamics steady0.5; do "$program" plot $figure; done
     ls dynamics/plots/errors.png dynamics/plots/tdvp.png
+}
+case_povm_paper() { # style: paper: what it reaches, the same bits on other ranks and after a stop, Gauss-Newton, the other loss, figures
+    run 1 steady povm_paper_steady >/dev/null
+    /usr/bin/python3 -c "import h5py; r = h5py.File('steady/result.h5')['report']; e, l = r['largest_error'][()], r['best_loss'][()]; print('4 spins, |L p|_1 by Adam: error', e, 'loss', l); assert e < 0.06 and l < 0.1"
+    local few=(--set optimizer.steps=30 --set optimizer.best.from=10 --set optimizer.observe_every=10 --set samples.train=1000 --set loss=l2)
+    run 1 whole povm_paper_steady "${few[@]}" >/dev/null
+    run 2 cut povm_paper_steady "${few[@]}" --set run.steps=17 >/dev/null 2>&1 || [ $? = 75 ]
+    run 1 cut povm_paper_steady "${few[@]}" --restart >/dev/null; "$program" compare whole cut
+    few=(--set time.end=0.048 --set time.output_every=0.024 --set samples.train=300 --set step.inner_steps=20 --set optimizer.fresh=false --set network.kind=gru --set network.hidden=8)
+    run 1 moved povm_paper_dynamics "${few[@]}" >/dev/null
+    run 2 broken povm_paper_dynamics "${few[@]}" --set run.steps=3 >/dev/null 2>&1 || [ $? = 75 ]
+    run 2 broken povm_paper_dynamics "${few[@]}" --restart >/dev/null; "$program" compare moved broken
+    run 1 squares povm_paper_dynamics --set step.inner=gauss_newton --set step.inner_steps=2 --set step.tau=0.1 --set step.reg=1e-6 --set time.end=1 --set time.output_every=0.1 --set samples.train=300 >/dev/null
+    /usr/bin/python3 -c "import h5py; e = h5py.File('squares/result.h5')['report/largest_error'][()]; print('4 spins to t = 1, trapezoid steps of 0.1 by Gauss-Newton: error', e); assert e < 0.03"
+    for figure in steady squares; do "$program" plot $figure; done
+    ls steady/plots/loss.png squares/plots/loss.png squares/plots/errors.png
+}
+case_povm_sweep() { # the points of a sweep on groups of ranks; errors against the exact values; the figure; evolutions
+    local few=(--set "sweep.keys={hamiltonian.1.coeff: [0.25, 0.5, 1.2]}" --set samples.train=400 --set samples.observe=2000)
+    run 1 one povm_sweep_tfim "${few[@]}" --set steady.t_max=0.5 >/dev/null
+    run 2 cut povm_sweep_tfim "${few[@]}" --set steady.t_max=0.5 --set run.steps=1 >/dev/null 2>&1 || [ $? = 75 ]
+    run 2 cut povm_sweep_tfim "${few[@]}" --set steady.t_max=0.5 --restart >/dev/null; "$program" compare one cut
+    run 1 exact povm_sweep_tfim --set "sweep.keys={hamiltonian.1.coeff: [0.25, 1.2]}" >/dev/null
+    /usr/bin/python3 -c "import h5py; e = h5py.File('exact/result.h5')['report/largest_error'][()]; print('sweep: error', e); assert e < 0.01"
+    "$program" plot exact; ls exact/plots/sweep_exact.png
+    run 1 evolve povm_sweep_tfim "${few[@]}" --set sweep.task=evolve --set time.end=0.2 --set time.output_every=0.1 >/dev/null
+    run 1 density sweep_tfim --set sweep.task=evolve --set time.end=0.2 >/dev/null
+}
+case_povm_says() { # section 6 of what a user is told while a run goes on
+    says() { local code=$1 text=$2; shift 2; set +e; timeout 100 "$program" run "$@" >says.out 2>says.err; local got=$?; set -e; [ $got = $code ] && grep -q -- "$text" says.out says.err || { echo "exit $got, wanted $code and: $text"; tail -5 says.out says.err; exit 1; }; }
+    local steady=$decks/povm_steady_tfim.yaml short=(--set steady.t_max=0.05 --set samples.observe=1000 --set verify=false)
+    says 0 "warning: outcome 0 of site 0 has probability 0 in the initial state; .*povm: {kind: tetra, axes: symmetric} has none" $steady --output a "${short[@]}" --set povm.axes=z --set "initial.product=[down]"
+    says 0 "warning: step.reg = 0.002 is outside of what works" $steady --output b "${short[@]}" --set step.reg=0.002
+    says 0 "warning: residual 0.88 while rms e = 3.13: the network is too small or step.reg too large" $steady --output c "${short[@]}" --set network.hidden=2 --set network.ff=1 --set step.reg=0.9
+    says 0 "49 connected configurations per sample" $steady --output d "${short[@]}"
+    says 0 "67 connected configurations per sample" $steady --output e "${short[@]}" --set jumps.0.on=pairs --set "jumps.0.ops=[Sm, Sp]" # jumps on sites that are no neighbours
+    says 4 "not finite, or all samples are one configuration.*raise step.reg, lower step.cap" $steady --output f --set step.integrator=euler --set step.cap=1e6 --set step.hmax=50 --set steady.t_max=200 --set time.output_every=50 --set checkpoint.every_steps=1
+    ls f/checkpoint/*.h5; for h5 in f/checkpoint/*.h5; do "$program" info $h5 >/dev/null; done # the last good states are there
+    says 4 "lower optimizer.learning_rate or step.tau" "$decks/povm_paper_steady.yaml" --output g --set optimizer.learning_rate=3 --set checkpoint.every_steps=1
+    ls g/checkpoint/*.h5
 }
 case_spectrum() { # the filtered Krylov method finds what the dense one does
     run 1 dense spectrum_tfim; run 2 krylov spectrum_tfim --set system.sites.0.count=6; run 1 six spectrum_tfim --set system.sites.0.count=6 --set spectrum.count=10
