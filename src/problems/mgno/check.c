@@ -230,6 +230,8 @@ PetscErrorCode MgnoEstimate(TesProblem problem, TesEstimate *estimate)
   if (MgnoDoes(m, MGNO_GENERATE)) estimate->usable_ranks = (int)PetscMin((PetscInt64)estimate->ranks, PetscMin((PetscInt64)m->data.part, m->samples));
   /* the rows of the data set at the join, and a solver: matrix, hierarchy, vectors (about 60 numbers per point) */
   estimate->bytes_per_rank = sample * PetscCeilReal((PetscReal)m->samples / estimate->ranks) + 8 * 60 * (PetscReal)m->points;
+  if (MgnoDoes(m, MGNO_GENERATE) && m->data.family == MGNO_HELMHOLTZ) /* factors of a plane grid by nested dissection: about 31/2 N log2 N entries of 12 bytes */
+    estimate->bytes_per_rank += 12 * 15.5 * (PetscReal)m->points * PetscLog2Real((PetscReal)PetscMax(m->points, 2));
   estimate->bytes_output   = MgnoDoes(m, MGNO_GENERATE) ? 2 * sample * (PetscReal)m->samples : 0;
   estimate->work           = PetscMin((PetscReal)m->data.part, (PetscReal)m->samples);
   PetscCall(PetscSNPrintf(estimate->note, sizeof(estimate->note), "%" PetscInt64_FMT " samples of %s on %" PetscInt64_FMT " points", m->samples, m->family->name, m->points));

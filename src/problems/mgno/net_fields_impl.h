@@ -10,6 +10,8 @@
 
 #define CHUNK 2048 /* points of a weight gradient that are worked on together: fields of so many points stay in the second-level cache over all taps */
 
+#define FUSE_LEAST 16 /* points per row from which a smoothing step is one sweep */
+
 /* what the ghosts hold: nothing in particular, values by the rules, zero beyond the sides, and that but the torus (adjoints) */
 typedef enum { STALE, PRIMAL, ZERO_SIDES, ADJOINT } Ghosts;
 

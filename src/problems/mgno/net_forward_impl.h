@@ -2,7 +2,30 @@
 
 /* ---- the V-cycle forward ---- */
 
-/* u_after = u + S (f - A u); the residual stays in r. with A < 0: u_after = S f */
+/* Rows of a level that nothing but zeros surrounds, and that is long enough for it to pay */
+static PetscBool Fuses(const Net *net, const Field *u)
+{
+  const MgnoPlan *plan = net->plan;
+
+  return !net->ghosts && plan->spec.dim == 2 && u->whole && !plan->torus[0] && !plan->torus[1] && u->n[0] >= FUSE_LEAST ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* r = f - A u and u_after = u + S r in one sweep over the rows: row j of r, then row j - 1 of u_after, which reads the three rows of r that were made last. Same values as one after the other */
+static void SmoothRows(const Net *net, const Convolution *residual, const Convolution *correction)
+{
+  const PetscInt *n = residual->y->n;
+
+  for (PetscInt j = 0; j <= n[1]; j++) {
+    const PetscInt lo[2][NET_DIM] = {{0, j, 0}, {0, j - 1, 0}}, hi[2][NET_DIM] = {{n[0], j + 1, n[2]}, {n[0], j, n[2]}};
+
+    if (j < n[1]) ConvolveBox(net, residual, lo[0], hi[0]);
+    if (j > 0) ConvolveBox(net, correction, lo[1], hi[1]);
+  }
+  Written(residual->y);
+  Written(correction->y);
+}
+
+/* u_after = u + S (f - A u); the residual stays in r, where the backward sweep wants it. with A < 0: u_after = S f */
 static PetscErrorCode Smooth(Net *net, PetscInt after, PetscInt at, Field *f, Field *u, Field *r, Field *u_after, PetscInt cf)
 {
   const MgnoPlan *plan = net->plan;
@@ -13,6 +36,12 @@ static PetscErrorCode Smooth(Net *net, PetscInt after, PetscInt at, Field *f, Fi
   PetscFunctionBegin;
   if (A >= 0) {
     const Convolution c = {net->pack[A].w, Three(net), ones, 1, PETSC_FALSE, C, u, r, 0, f, -1};
+
+    if (Ab < 0 && Fuses(net, u)) {
+      SmoothRows(net, &c, &(Convolution){net->pack[S].w, Three(net), ones, 1, PETSC_FALSE, cf, r, u_after, 0, u, 1});
+      if (Sb >= 0) AddBias(net, net->pack[Sb].w, 1, u_after);
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
 
     if (net->base->split.wide && !u->whole && (u->valid < 3 || f->valid < 2)) { /* then S and whatever follows it need no exchange */
       Flight both = {.n = f->valid < 2 ? 2 : 1, .f = {u, f}, .width = {3, 2}};
