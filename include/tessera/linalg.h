@@ -150,6 +150,25 @@ PetscErrorCode TesKronMarchApply(TesKronMarch solver, const PetscReal *g, PetscR
 PetscErrorCode TesKronMarchSmallest(TesKronMarch solver, PetscReal *smallest);
 PetscErrorCode TesKronMarchDestroy(TesKronMarch *solver);
 
+/* ---- evolution in which several of three dimensions march ---- */
+typedef struct _p_TesKronPencil *TesKronPencil;
+
+/*@
+  TesKronPencilCreate - solver for (sum_d A_d x prod_{e /= d} B_e + shift prod_e B_e) g = rhs in three dimensions, A_d or B_d along dimension d
+
+  Input Parameters:
++ r     - [3] sizes, the fastest dimension first
+. a, b  - [3] real matrices [r[d]][r[d]]; in each dimension one of the two is NULL, which means the identity. Copied
+- shift - coefficient of the product of all B
+
+  TesKronPencilSolve - by complex Schur forms, with one step of iterative refinement; g may be rhs. TES_ERR_NUMBERS where the operator is singular
+  TesKronPencilApply - y = the operator, or its transpose, times g; y may be g
+@*/
+PetscErrorCode TesKronPencilCreate(const PetscInt r[], const PetscReal *const a[], const PetscReal *const b[], PetscReal shift, TesKronPencil *solver);
+PetscErrorCode TesKronPencilSolve(TesKronPencil solver, const PetscReal *rhs, PetscReal *g);
+PetscErrorCode TesKronPencilApply(TesKronPencil solver, PetscBool transposed, const PetscReal *g, PetscReal *y);
+PetscErrorCode TesKronPencilDestroy(TesKronPencil *solver);
+
 /* ---- evidence maximisation: which columns of a dictionary are in the data, and with what weight ---- */
 
 typedef struct {

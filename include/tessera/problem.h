@@ -94,6 +94,20 @@ PetscInt64     TesProblemStep(TesProblem problem);
 PetscErrorCode TesProblemOutputPath(TesProblem problem, const char name[], char **path);
 
 /*@
+  TesProblemOwnText - the lines of a resolved deck that belong to the kind: all but the sections that every run has (run, output, checkpoint, parallel, petsc) and comments
+
+  Not Collective
+
+  Input Parameters:
++ resolved - text from TesDeckResolved, or stored with a checkpoint
+- without  - further sections to leave out, each with its colon, NULL at the end; or NULL
+
+  Output Parameter:
+. own - the text that is left; the caller frees it with PetscFree
+@*/
+PetscErrorCode TesProblemOwnText(const char resolved[], const char *const without[], char **own);
+
+/*@
   TesDeckComplain - add a complaint about a key of this problem's deck (see TesDeckComplainKey)
 @*/
 #define TesDeckComplain(problem, ...) TesDeckComplainKey(TesProblemDeck(problem), __VA_ARGS__)

@@ -21,6 +21,7 @@ typedef enum {
   TES_STREAM_TRAJECTORY_START  = 49, /* lindblad: (trajectory low, high): initial state of a mixture */
   TES_STREAM_POVM_SAMPLE       = 50, /* lindblad, povm: (evaluation; sample, site), or with multiplicities (evaluation; key of the prefix low, high) */
   TES_STREAM_POVM_OBSERVE      = 51, /* lindblad, povm: (row; sample; site), site N: the string */
+  TES_STREAM_SHADOW            = 52, /* lindblad: vectors of an iteration: (index low, high; vector) */
 } TesStream;
 
 typedef struct {

@@ -27,6 +27,7 @@ typedef struct _p_TesReducer *TesReducer;
 
   TesReducerBegin  - forget what was added. chunks: how chunks are split over the ranks (one unit = one chunk); blocks needs it, the others may pass NULL
   TesReducerAdd    - add a chunk's vector, double or single (blocks: in ascending order of the rank's chunks)
+  TesReducerAddSome - the same, where the blocks b without with[b] are known to be zero and are not read
   TesReducerFinish - the sum [n] on every rank. Collective. A NaN, an infinity or a number beyond 2^930 anywhere makes its block NaN
 
   Note: exact takes no more than 2^23 chunks and three doubles per entry.
@@ -34,6 +35,7 @@ typedef struct _p_TesReducer *TesReducer;
 PetscErrorCode TesReducerCreate(MPI_Comm comm, TesReduceKind kind, PetscInt n_blocks, const PetscInt64 first[], TesReducer *reducer);
 PetscErrorCode TesReducerBegin(TesReducer reducer, const TesPartition *chunks);
 PetscErrorCode TesReducerAdd(TesReducer reducer, TesType type, const void *x);
+PetscErrorCode TesReducerAddSome(TesReducer reducer, TesType type, const void *x, const PetscBool with[]);
 PetscErrorCode TesReducerFinish(TesReducer reducer, PetscReal *sum);
 PetscErrorCode TesReducerDestroy(TesReducer *reducer);
 

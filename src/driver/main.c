@@ -1,6 +1,7 @@
 /* The subcommands, and the start and end of the process. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <slepcsys.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -366,6 +367,7 @@ int TesMain(int argc, char **argv, const TesProblemKind *const kinds[])
   if (!strcmp(line.command, "run") && SignalsInstall()) return TES_EXIT_BUG;
   if (SlepcInitialize(&petsc_argc, &petsc_argv, NULL, NULL)) return TES_EXIT_BUG;
   if (TesErrorInstall() || TesBlasSingleThread()) return TES_EXIT_BUG;
+  signal(SIGPIPE, SIG_IGN); /* PETSc's handler would report a crash where a reader such as `head` has seen enough */
   MPI_Comm_rank(PETSC_COMM_WORLD, &call.rank);
   MPI_Comm_size(PETSC_COMM_WORLD, &call.size);
   exit_code = Dispatch(&call, message);

@@ -126,6 +126,36 @@ TesDeck TesProblemDeck(TesProblem problem)
   return problem->deck;
 }
 
+static PetscBool Among(const char line[], const char *const sections[])
+{
+  for (const char *const *name = sections; name && *name; name++)
+    if (!strncmp(line, *name, strlen(*name))) return PETSC_TRUE;
+  return PETSC_FALSE;
+}
+
+PetscErrorCode TesProblemOwnText(const char resolved[], const char *const without[], char **own)
+{
+  static const char *const drivers[] = {"run:", "output:", "checkpoint:", "parallel:", "petsc:", NULL};
+  PetscBool                keep      = PETSC_TRUE;
+  size_t                   used      = 0;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(strlen(resolved) + 1, own));
+  for (const char *line = resolved; *line;) {
+    const char  *end    = strchr(line, '\n');
+    const size_t length = end ? (size_t)(end - line) + 1 : strlen(line);
+
+    if (!strchr(" -#\n", line[0])) keep = Among(line, drivers) || Among(line, without) ? PETSC_FALSE : PETSC_TRUE;
+    if (keep && line[0] != '#') {
+      memcpy(*own + used, line, length);
+      used += length;
+    }
+    line += length;
+  }
+  (*own)[used] = 0;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscInt64 TesProblemStep(TesProblem problem)
 {
   return problem->step;

@@ -3,34 +3,6 @@
 #include <tessera/isa.h>
 #include "run_impl.h"
 
-/* The lines of a resolved deck that belong to the kind: all but the driver's own sections. */
-static PetscErrorCode KindPart(const char deck[], char **part)
-{
-  static const char *const own[] = {"run:", "output:", "checkpoint:", "parallel:", "petsc:", NULL};
-  PetscBool                keep  = PETSC_TRUE;
-  size_t                   used  = 0;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1(strlen(deck) + 1, part));
-  for (const char *line = deck; *line;) {
-    const char *end    = strchr(line, '\n');
-    size_t      length = end ? (size_t)(end - line) + 1 : strlen(line);
-
-    if (line[0] != ' ' && line[0] != '-' && line[0] != '#') {
-      keep = PETSC_TRUE;
-      for (const char *const *name = own; *name; name++)
-        if (!strncmp(line, *name, strlen(*name))) keep = PETSC_FALSE;
-    }
-    if (keep && line[0] != '#') {
-      memcpy(*part + used, line, length);
-      used += length;
-    }
-    line += length;
-  }
-  (*part)[used] = 0;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* Compare the stored deck with the present one. *refused: keys differ that may not; *changed: the kind's part is another one (a later end). */
 static PetscErrorCode CompareDecks(Run *run, PetscBool *refused, PetscBool *changed)
 {
@@ -49,8 +21,8 @@ static PetscErrorCode CompareDecks(Run *run, PetscBool *refused, PetscBool *chan
             FolderName(run->folder), differences);
   }
   PetscCall(TesDeckResolved(run->problem->deck, &present));
-  PetscCall(KindPart(stored, &before));
-  PetscCall(KindPart(present, &after));
+  PetscCall(TesProblemOwnText(stored, NULL, &before));
+  PetscCall(TesProblemOwnText(present, NULL, &after));
   *changed = strcmp(before, after) ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(PetscFree(before));
   PetscCall(PetscFree(after));

@@ -88,6 +88,10 @@ static PetscErrorCode Examine(int fd, const char path[], char reason[], size_t s
     snprintf(reason, size, "not a file of tessera (no magic)");
     PetscFunctionReturn(PETSC_SUCCESS);
   }
+  if (!block[8] && !block[9] && !block[10] && block[11]) {
+    snprintf(reason, size, "its numbers are in the other byte order");
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   stored = (unsigned long)Get(block + 24, 4);
   Put(block + 24, 4, 0);
   if (crc32(0, block, TES_USER_BLOCK) != stored) {

@@ -63,21 +63,19 @@ static PetscErrorCode SetUpSpace(TesKronMarch k, PetscInt d)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode SetUpTime(TesKronMarch k)
+PetscErrorCode TesComplexSchur(PetscInt n, const PetscReal *c, double complex *t, PetscReal *const q[2], PetscReal *const qh[2])
 {
-  const PetscInt  n  = k->r[k->space];
   const size_t    nn = (size_t)n * n;
   TesBlasInt      bn, lwork = -1, sorted, info;
   double complex *a, *w, *vs, size, *work = &size;
   PetscReal      *rwork;
 
   PetscFunctionBegin;
-  PetscCall(TesCheckFinite((PetscInt64)nn, k->c, "integration matrix"));
+  PetscCall(TesCheckFinite((PetscInt64)nn, c, "matrix of a Schur form"));
   PetscCall(PetscBLASIntCast(n, &bn));
-  PetscCall(PetscMalloc5(nn, &k->q[0], nn, &k->q[1], nn, &k->qh[0], nn, &k->qh[1], nn, &k->t));
   PetscCall(PetscMalloc4(nn, &a, (size_t)n, &w, nn, &vs, (size_t)n, &rwork));
   for (PetscInt i = 0; i < n; i++)
-    for (PetscInt j = 0; j < n; j++) a[(size_t)j * n + i] = k->c[(size_t)i * n + j];
+    for (PetscInt j = 0; j < n; j++) a[(size_t)j * n + i] = c[(size_t)i * n + j];
   for (PetscInt query = 1; query >= 0; query--) {
     TesCallLapack(zgees, "V", "N", NULL, &bn, a, &bn, &sorted, w, vs, &bn, work, &lwork, rwork, NULL, &info);
     TesCheckInfo(info, "zgees");
@@ -91,13 +89,24 @@ static PetscErrorCode SetUpTime(TesKronMarch k)
     for (PetscInt j = 0; j < n; j++) {
       const size_t at = (size_t)i * n + j, mirror = (size_t)j * n + i;
 
-      k->t[at]      = a[mirror];
-      k->q[0][at]   = creal(vs[mirror]);
-      k->q[1][at]   = cimag(vs[mirror]);
-      k->qh[0][at]  = creal(vs[at]);
-      k->qh[1][at]  = -cimag(vs[at]);
+      t[at]     = i <= j ? a[mirror] : 0;
+      q[0][at]  = creal(vs[mirror]);
+      q[1][at]  = cimag(vs[mirror]);
+      qh[0][at] = creal(vs[at]);
+      qh[1][at] = -cimag(vs[at]);
     }
   PetscCall(PetscFree4(a, w, vs, rwork));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SetUpTime(TesKronMarch k)
+{
+  const PetscInt n  = k->r[k->space];
+  const size_t   nn = (size_t)n * n;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc5(nn, &k->q[0], nn, &k->q[1], nn, &k->qh[0], nn, &k->qh[1], nn, &k->t));
+  PetscCall(TesComplexSchur(n, k->c, k->t, k->q, k->qh));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -71,3 +71,6 @@ PetscErrorCode TesEigenPacked(PetscInt n, const PetscReal *a, PetscReal *wr, Pet
 
 /* QR of a [rows][columns + extra] (destroyed), rows >= columns: r [columns][columns] of the leading columns, qtb [columns][extra] = Q' times the extra columns */
 PetscErrorCode TesFactorBeside(PetscInt rows, PetscInt columns, PetscInt extra, PetscReal *a, PetscReal *r, PetscReal *qtb);
+
+/* Complex Schur form of a real matrix c [n][n]: c = Q T Q^H, t [n][n] row-major upper triangular, q = {Re Q, Im Q}, qh = {Re Q^H, Im Q^H}; kron_march.c. */
+PetscErrorCode TesComplexSchur(PetscInt n, const PetscReal *c, double _Complex *t, PetscReal *const q[2], PetscReal *const qh[2]);

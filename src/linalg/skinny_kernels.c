@@ -6,8 +6,9 @@
               interleaved additions;
      combine  4 rows at a time, W columns in a register, k terms each: a column of b is loaded once per 4 rows, and the result is written once. 2 k flops per entry written:
               up to k = 3 the stores are the floor, and a row at a time is stored line by line;
-     tree     4 rows x 2 W columns in registers per unit; the units are added while they are there: ((0 + 1) + (2 + 3)), as the tree of sum.h does. A unit's product of
-              its own would write and read its whole result, which for 8 rows takes longer than to compute it.
+     product  8 x 3 (AVX-512) or 4 x 3 registers of sums and nothing packed: where b lies in the cache, packing it would take as long as the product;
+     tree     4 rows x 2 W columns (2 x 4 W, 1 x 4 W) in registers per unit; the units are added while they are there: ((0 + 1) + (2 + 3)), as the tree of sum.h does, more than
+              four with sums of four waiting in the cache. A unit's product of its own would write and read its whole result, which for 8 rows takes longer than to compute it.
    Columns beyond a multiple of W are computed as the last W columns once more: the entries that are met twice get the same bits twice. */
 #include <stdint.h>
 #include <tessera/isa.h>
@@ -22,14 +23,22 @@
   #define W 2
 #endif
 
-#define ALIGNED_TERMS 3 /* so few that storing takes longer than computing: stores that cross a line would cost twice */
+#define ALIGNED_COLUMNS 128 /* in shorter rows their ends take longer than that */
+#define ALIGNED_TERMS   3 /* so few that storing takes longer than computing: stores that cross a line would cost twice */
 
 typedef double    vec __attribute__((vector_size(8 * W), aligned(8), may_alias));
 typedef long long ivec __attribute__((vector_size(8 * W)));
 
 #define INLINE static inline __attribute__((always_inline))
 /* constant trip counts that must become straight code, so that the sums stay in registers */
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL   _Pragma("GCC unroll 8")
+#define UNROLL24 _Pragma("GCC unroll 24")
+
+#if W == 8
+  #define TALL 8 /* rows of a tile of `product`: 8 x 3 sums in 32 registers, 4 x 3 in 16 */
+#else
+  #define TALL 4
+#endif
 
 INLINE vec Load(const PetscReal *p) { return *(const vec *)p; }
 INLINE void Store(PetscReal *p, vec v) { *(vec *)p = v; }
@@ -176,7 +185,7 @@ INLINE void CombineTerms(const int K, PetscInt m, PetscInt n, const PetscReal *a
 {
   PetscInt i = 0;
 
-  for (; K <= ALIGNED_TERMS && i < m; i++) CombineAligned(K, n, a + (size_t)i * lda, b, ldb, c + (size_t)i * ldc);
+  for (; K <= ALIGNED_TERMS && n >= ALIGNED_COLUMNS && i < m; i++) CombineAligned(K, n, a + (size_t)i * lda, b, ldb, c + (size_t)i * ldc);
   for (; i + 4 <= m; i += 4) CombineRows(4, K, n, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
   for (; i < m; i++) CombineRows(1, K, n, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
 }
@@ -197,6 +206,47 @@ static void Combine(PetscInt m, PetscInt n, PetscInt k, const PetscReal *a, Pets
   }
 }
 
+/* ---- any number of terms, all in the cache ---- */
+
+INLINE void ProductTile(const int R, const int C, PetscInt k, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, PetscReal *c, size_t ldc)
+{
+  vec sum[24];
+
+  UNROLL24 for (int e = 0; e < R * C; e++) sum[e] = (vec){0};
+  for (PetscInt l = 0; l < k; l++) {
+    vec bv[3];
+
+    UNROLL for (int j = 0; j < C; j++) bv[j] = Load(b + (size_t)l * ldb + (size_t)j * W);
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < C; j++) sum[i * C + j] += a[(size_t)i * lda + (size_t)l] * bv[j];
+  }
+  UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < C; j++) Store(c + (size_t)i * ldc + (size_t)j * W, sum[i * C + j]);
+}
+
+INLINE void ProductRows(const int C, PetscInt m, PetscInt k, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, PetscReal *c, size_t ldc)
+{
+  PetscInt i = 0;
+
+  for (; i + TALL <= m; i += TALL) ProductTile(TALL, C, k, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
+  for (; i + 2 <= m; i += 2) ProductTile(2, C, k, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
+  for (; i < m; i++) ProductTile(1, C, k, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
+}
+
+static void Product(PetscInt m, PetscInt n, PetscInt k, const PetscReal *a, PetscInt lda, const PetscReal *b, PetscInt ldb, PetscReal *c, PetscInt ldc)
+{
+  const size_t la = (size_t)lda, lb = (size_t)ldb, lc = (size_t)ldc;
+  PetscInt     j = 0;
+
+  for (; j + 3 * W <= n; j += 3 * W) ProductRows(3, m, k, a, la, b + j, lb, c + j, lc);
+  if (j + 2 * W < n && n >= 3 * W) {
+    ProductRows(3, m, k, a, la, b + n - 3 * W, lb, c + n - 3 * W, lc);
+    return;
+  }
+  for (; j + 2 * W <= n; j += 2 * W) ProductRows(2, m, k, a, la, b + j, lb, c + j, lc);
+  if (j + W < n && n >= 2 * W) ProductRows(2, m, k, a, la, b + n - 2 * W, lb, c + n - 2 * W, lc);
+  else
+    for (; j < n; j += W) ProductRows(1, m, k, a, la, b + PetscMin(j, n - W), lb, c + PetscMin(j, n - W), lc);
+}
+
 /* ---- units added in registers ---- */
 
 /* sum [R][C] = the product of one unit */
@@ -204,66 +254,85 @@ INLINE void UnitTile(const int R, const int C, PetscInt rows, const PetscReal *a
 {
   UNROLL for (int e = 0; e < R * C; e++) sum[e] = (vec){0};
   for (PetscInt q = 0; q < rows; q++) {
-    vec bv[2];
+    vec bv[4];
 
     UNROLL for (int j = 0; j < C; j++) bv[j] = Load(b + (size_t)q * ldb + (size_t)j * W);
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < C; j++) sum[i * C + j] += a[(size_t)i * lda + q] * bv[j];
   }
 }
 
-INLINE void TreeTile(const int R, const int C, const int levels, PetscInt rows, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, vec *sum)
+/* up to four units; the last one has `last` rows */
+INLINE void FourTile(const int R, const int C, PetscInt levels, PetscInt rows, PetscInt last, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, vec *sum)
 {
   const size_t unit = (size_t)rows;
-  vec          right[8], last[8];
+  vec          right[8], fourth[8];
 
-  UnitTile(R, C, rows, a, lda, b, ldb, sum);
+  UnitTile(R, C, levels ? rows : last, a, lda, b, ldb, sum);
   if (levels == 0) return;
-  UnitTile(R, C, rows, a + unit, lda, b + unit * ldb, ldb, right);
+  UnitTile(R, C, levels > 1 ? rows : last, a + unit, lda, b + unit * ldb, ldb, right);
   UNROLL for (int e = 0; e < R * C; e++) sum[e] += right[e];
   if (levels == 1) return;
   UnitTile(R, C, rows, a + 2 * unit, lda, b + 2 * unit * ldb, ldb, right);
-  UnitTile(R, C, rows, a + 3 * unit, lda, b + 3 * unit * ldb, ldb, last);
-  UNROLL for (int e = 0; e < R * C; e++) sum[e] += right[e] + last[e];
+  UnitTile(R, C, last, a + 3 * unit, lda, b + 3 * unit * ldb, ldb, fourth);
+  UNROLL for (int e = 0; e < R * C; e++) sum[e] += right[e] + fourth[e];
 }
 
-INLINE void TreeColumns(const int R, const int C, const int levels, PetscInt rows, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, PetscReal *c, size_t ldc)
+/* more units: sums of four wait in the cache */
+INLINE void TreeTile(const int R, const int C, PetscInt levels, PetscInt rows, PetscInt last, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, vec *sum)
+{
+  const size_t   four = 4 * (size_t)rows;
+  const PetscInt fours = levels > 2 ? 1 << (levels - 2) : 1;
+  vec            wait[SKINNY_LEVELS][8];
+
+  FourTile(R, C, PetscMin(levels, 2), rows, fours > 1 ? rows : last, a, lda, b, ldb, sum);
+  for (PetscInt f = 1; f < fours; f++) {
+    PetscInt level = 0;
+
+    for (; level < levels - 2 && (f - 1) >> level & 1; level++) UNROLL for (int e = 0; e < R * C; e++) sum[e] = wait[level][e] + sum[e];
+    UNROLL for (int e = 0; e < R * C; e++) wait[level][e] = sum[e];
+    FourTile(R, C, 2, rows, f + 1 < fours ? rows : last, a + (size_t)f * four, lda, b + (size_t)f * four * ldb, ldb, sum);
+  }
+  for (PetscInt level = 0; level < levels - 2; level++) UNROLL for (int e = 0; e < R * C; e++) sum[e] = wait[level][e] + sum[e];
+}
+
+INLINE void TreeColumns(const int R, const int C, PetscInt levels, PetscInt rows, PetscInt last, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, PetscReal *c, size_t ldc)
 {
   vec sum[8];
 
-  TreeTile(R, C, levels, rows, a, lda, b, ldb, sum);
+  TreeTile(R, C, levels, rows, last, a, lda, b, ldb, sum);
   UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < C; j++) Store(c + (size_t)i * ldc + (size_t)j * W, sum[i * C + j]);
 }
 
-INLINE void TreePanel(const int C, const int levels, PetscInt m, PetscInt rows, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, PetscReal *c, size_t ldc)
+static void TreePanel4(PetscInt levels, PetscInt m, PetscInt rows, PetscInt last, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, PetscReal *c, size_t ldc)
+{
+  if (m == 2) TreeColumns(2, 4, levels, rows, last, a, lda, b, ldb, c, ldc);
+  else TreeColumns(1, 4, levels, rows, last, a, lda, b, ldb, c, ldc);
+}
+
+INLINE void TreePanel(const int C, PetscInt levels, PetscInt m, PetscInt rows, PetscInt last, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, PetscReal *c, size_t ldc)
 {
   PetscInt i = 0;
 
-  for (; i + 4 <= m; i += 4) TreeColumns(4, C, levels, rows, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
-  for (; i < m; i++) TreeColumns(1, C, levels, rows, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
-}
-
-INLINE void TreeLevels(const int levels, PetscInt m, PetscInt n, PetscInt rows, const PetscReal *a, size_t lda, const PetscReal *b, size_t ldb, PetscReal *c, size_t ldc)
-{
-  PetscInt j = 0;
-
-  for (; j + 2 * W <= n; j += 2 * W) TreePanel(2, levels, m, rows, a, lda, b + j, ldb, c + j, ldc);
-  for (; j < n; j += W) {
-    const PetscInt at = PetscMin(j, n - W);
-
-    TreePanel(1, levels, m, rows, a, lda, b + at, ldb, c + at, ldc);
+  for (; i + 4 <= m; i += 4) TreeColumns(4, C, levels, rows, last, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc);
+  switch (m - i) {
+  case 3: TreeColumns(3, C, levels, rows, last, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc); break;
+  case 2: TreeColumns(2, C, levels, rows, last, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc); break;
+  case 1: TreeColumns(1, C, levels, rows, last, a + (size_t)i * lda, lda, b, ldb, c + (size_t)i * ldc, ldc); break;
+  default: break;
   }
 }
 
-static void Tree(PetscInt m, PetscInt n, PetscInt rows, PetscInt levels, const PetscReal *a, PetscInt lda, const PetscReal *b, PetscInt ldb, PetscReal *c, PetscInt ldc)
+static void Tree(PetscInt m, PetscInt n, PetscInt rows, PetscInt last, PetscInt levels, const PetscReal *a, PetscInt lda, const PetscReal *b, PetscInt ldb, PetscReal *c, PetscInt ldc)
 {
   const size_t la = (size_t)lda, lb = (size_t)ldb, lc = (size_t)ldc;
+  PetscInt     j = 0;
 
-  switch (levels) {
-  case 0: TreeLevels(0, m, n, rows, a, la, b, lb, c, lc); break;
-  case 1: TreeLevels(1, m, n, rows, a, la, b, lb, c, lc); break;
-  default: TreeLevels(2, m, n, rows, a, la, b, lb, c, lc); break;
-  }
+  for (; m <= 2 && j + 4 * W <= n; j += 4 * W) TreePanel4(levels, m, rows, last, a, la, b + j, lb, c + j, lc);
+  for (; j + 2 * W <= n; j += 2 * W) TreePanel(2, levels, m, rows, last, a, la, b + j, lb, c + j, lc);
+  if (j + W < n && n >= 2 * W) TreePanel(2, levels, m, rows, last, a, la, b + n - 2 * W, lb, c + n - 2 * W, lc);
+  else
+    for (; j < n; j += W) TreePanel(1, levels, m, rows, last, a, la, b + PetscMin(j, n - W), lb, c + PetscMin(j, n - W), lc);
 }
 
 extern const SkinnyTable TES_KERNEL(SkinnyKernels);
-const SkinnyTable        TES_KERNEL(SkinnyKernels) = {.dots = Dots, .combine = Combine, .tree = Tree};
+const SkinnyTable        TES_KERNEL(SkinnyKernels) = {.dots = Dots, .combine = Combine, .product = Product, .tree = Tree};

@@ -30,6 +30,7 @@ typedef struct {
   double (*largest)(PetscInt64 n, const void *x); /* |x|, infinity if a number is not finite */
   /* digits of the exact sum, attention's adjoint of a row of scores */
   void (*digits)(PetscInt64 n, const void *x, const double s[3], double *d1, double *d2, double *d3);
+  void (*join)(PetscInt64 n, double g1, double g2, const double *d1, const double *d2, const double *d3, double *sum);
   void (*score_back)(PetscInt64 n, PetscInt64 e, double scale, const void *g, const void *y, const void *p, void *s);
 } Kernels;
 

@@ -340,30 +340,25 @@ static double F(Max)(PetscInt64 n, const void *x)
   return (double)F(MaxLine)(n, x);
 }
 
-/* largest |x|; infinity where a number is not finite */
+/* largest |x|; infinity where a number is not finite. Without their sign the patterns of numbers are ordered as whole numbers, infinity and NaN above all others */
 static double F(Largest)(PetscInt64 n, const void *xv)
 {
   const REAL *restrict x = xv;
-  REAL        m[BLOCK] = {0}, bad[BLOCK] = {0}, top = 0, worst = 0;
-  PetscInt64  i = 0;
+  const UINT magnitude   = (UINT)-1 >> 1;
+  const REAL infinity    = (REAL)INFINITY;
+  UINT       top = 0, bound;
+  REAL       largest;
 
-  for (; i < n; i += BLOCK) {
-    REAL tail[BLOCK] = {0};
+  for (PetscInt64 i = 0; i < n; i++) {
+    UINT u;
 
-    if (n - i >= BLOCK) memcpy(tail, x + i, sizeof tail);
-    else memcpy(tail, x + i, sizeof *tail * (size_t)(n - i));
-    for (int j = 0; j < BLOCK; j++) {
-      REAL a = tail[j] < 0 ? -tail[j] : tail[j];
-
-      m[j] = a > m[j] ? a : m[j];
-      bad[j] += a - a; /* 0, or NaN where a is not finite */
-    }
+    memcpy(&u, x + i, sizeof u);
+    u &= magnitude;
+    top = u > top ? u : top;
   }
-  for (int j = 0; j < BLOCK; j++) {
-    top = m[j] > top ? m[j] : top;
-    worst += bad[j];
-  }
-  return worst == 0 ? (double)top : (double)INFINITY;
+  memcpy(&bound, &infinity, sizeof bound);
+  memcpy(&largest, &top, sizeof largest);
+  return top < bound ? (double)largest : (double)INFINITY;
 }
 
 /* three digits of every number on the grids of s[0], s[1], s[2] (reducer.c), added to d1, d2, d3 */
@@ -380,6 +375,20 @@ static void F(Digits)(PetscInt64 n, const void *xv, const double s[3], double *r
     d3[i] += d;
   }
 }
+
+#ifndef SINGLE
+/* sum of digits -> one number that depends on their exact sum alone: carries first, on grids of spacing g1 and g2. All is exact but the last two additions: powers of two, and whole numbers below 2^53 */
+static void Join(PetscInt64 n, double g1, double g2, const double *restrict d1, const double *restrict d2, const double *restrict d3, double *restrict sum)
+{
+  const double per1 = 1 / g1, per2 = 1 / g2;
+
+  for (PetscInt64 i = 0; i < n; i++) {
+    const double c3 = floor(d3[i] * per2) * g2, m = d2[i] + c3, c2 = floor(m * per1) * g1;
+
+    sum[i] = (d1[i] + c2) + ((m - c2) + (d3[i] - c3));
+  }
+}
+#endif
 
 /* a row of scores' adjoints: s <- p (s - <g, y>) scale */
 static void F(ScoreBack)(PetscInt64 n, PetscInt64 e, double scale, const void *gv, const void *yv, const void *pv, void *sv)
@@ -490,4 +499,4 @@ static void F(NormaliseBack)(PetscInt64 rows, PetscInt64 n, const void *yv, cons
 extern const Kernels TES_KERNEL(F(Kernels));
 const Kernels TES_KERNEL(F(Kernels)) = {.unary = F(Unary), .unary_back = F(UnaryBack), .binary = F(Binary), .axpby = F(Axpby), .scale = F(Scale), .add_to = F(AddTo), .sum = F(Sum),
                                         .softmax = F(Softmax), .softmax_back = F(SoftmaxBack), .normalise = F(Normalise), .normalise_back = F(NormaliseBack), .exp_shift = F(ExpShift), .max = F(Max),
-                                        .largest = F(Largest), .digits = F(Digits), .score_back = F(ScoreBack)};
+                                        .largest = F(Largest), .digits = F(Digits), .join = Join, .score_back = F(ScoreBack)};

@@ -14,6 +14,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 #include <tessera/sum.h>
 #include <tessera/tensor_train.h>
 
@@ -75,8 +76,7 @@ PetscErrorCode TesReducerBegin(TesReducer r, const TesPartition *chunks)
   PetscFunctionBegin;
   r->added = 0;
   if (r->kind == TES_REDUCE_EXACT) {
-    for (PetscInt b = 0; b < r->n_blocks; b++) r->t[b] = EMPTY_T;
-    PetscCall(PetscArrayzero(r->digit, LEVELS * r->n));
+    for (PetscInt b = 0; b < r->n_blocks; b++) r->t[b] = EMPTY_T; /* its digits hold nothing that is meant */
   } else if (r->kind == TES_REDUCE_FAST) {
     PetscCall(PetscArrayzero(r->digit, r->n));
   } else {
@@ -101,14 +101,18 @@ static int GridFor(double largest)
   return e < LOWEST_T ? LOWEST_T : e;
 }
 
-/* digits from grid T to a coarser one: each level takes what the level above it held */
+/* digits from grid T to a coarser one: each level takes what the level above it held; zeros, if this is the first grid */
 static void RaiseGrid(TesReducer r, PetscInt b, int t)
 {
-  int        by = r->t[b] == EMPTY_T ? 0 : t - r->t[b];
+  int        by = r->t[b] == EMPTY_T ? LEVELS : t - r->t[b];
   PetscInt64 first = r->first[b], n = r->first[b + 1] - first;
 
-  for (int level = LEVELS - 1; by > 0 && level >= 0; level--)
-    for (PetscInt64 i = 0; i < n; i++) r->digit[level * r->n + first + i] = level >= by ? r->digit[(level - by) * r->n + first + i] : 0;
+  for (int level = LEVELS - 1; level >= 0; level--) {
+    PetscReal *to = r->digit + level * r->n + first;
+
+    if (level >= by) memcpy(to, r->digit + (level - by) * r->n + first, (size_t)n * sizeof *to);
+    else memset(to, 0, (size_t)n * sizeof *to);
+  }
   r->t[b] = t;
 }
 
@@ -119,9 +123,10 @@ static void AddBlock(TesReducer r, PetscInt b, TesType type, const void *x)
   const void    *block = (const char *)x + (size_t)first * (type == TES_F32 ? 4 : 8);
   int            t     = GridFor(k->largest(n, block));
 
+  if (t == EMPTY_T) return; /* nothing but zeros */
   if (t > r->t[b]) RaiseGrid(r, b, t);
   t = r->t[b];
-  if (t != EMPTY_T && t != BAD_T) {
+  if (t != BAD_T) {
     const double s[3] = {ldexp(1.5, DIGIT_BITS * t + 52), ldexp(1.5, DIGIT_BITS * (t - 1) + 52), ldexp(1.5, DIGIT_BITS * (t - 2) + 52)};
 
     k->digits(n, block, s, r->digit + first, r->digit + r->n + first, r->digit + 2 * r->n + first);
@@ -131,35 +136,30 @@ static void AddBlock(TesReducer r, PetscInt b, TesType type, const void *x)
 PetscErrorCode TesReducerAdd(TesReducer r, TesType type, const void *x)
 {
   PetscFunctionBegin;
+  PetscCall(TesReducerAddSome(r, type, x, NULL));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode TesReducerAddSome(TesReducer r, TesType type, const void *x, const PetscBool with[])
+{
+  PetscFunctionBegin;
   PetscCheck(type == TES_F32 || type == TES_F64, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "sums are of single or double numbers");
   r->added++;
   if (r->kind == TES_REDUCE_EXACT) {
-    for (PetscInt b = 0; b < r->n_blocks; b++) AddBlock(r, b, type, x);
+    for (PetscInt b = 0; b < r->n_blocks; b++) {
+      if (!with || with[b]) AddBlock(r, b, type, x);
+    }
   } else {
     PetscReal *to = r->digit;
 
     if (r->kind == TES_REDUCE_BLOCKS) PetscCall(TesTreeLeaf(r->tree, &to));
-    if (type == TES_F32)
-      for (PetscInt64 i = 0; i < r->n; i++) to[i] += (PetscReal)((const float *)x)[i];
-    else
-      for (PetscInt64 i = 0; i < r->n; i++) to[i] += ((const double *)x)[i];
+    for (PetscInt b = 0; b < r->n_blocks; b++) {
+      if (with && !with[b]) continue;
+      for (PetscInt64 i = r->first[b]; i < r->first[b + 1]; i++) to[i] += type == TES_F32 ? (PetscReal)((const float *)x)[i] : ((const double *)x)[i];
+    }
     if (r->kind == TES_REDUCE_BLOCKS) PetscCall(TesTreePush(r->tree));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* the three digits as one number that depends on their exact sum alone */
-static double Join(int t, double d1, double d2, double d3)
-{
-  double g1 = ldexp(1, DIGIT_BITS * t), g2 = ldexp(1, DIGIT_BITS * (t - 1)), c;
-
-  c = floor(d3 / g2) * g2; /* exact: powers of two, and whole numbers below 2^53 */
-  d3 -= c;
-  d2 += c;
-  c = floor(d2 / g1) * g1;
-  d2 -= c;
-  d1 += c;
-  return d1 + (d2 + d3);
 }
 
 static PetscErrorCode FinishExact(TesReducer r, PetscReal *sum)
@@ -173,13 +173,17 @@ static PetscErrorCode FinishExact(TesReducer r, PetscReal *sum)
   PetscCall(PetscMalloc1(PetscMax(r->n_blocks, 1), &t));
   PetscCallMPI(MPI_Allreduce(r->t, t, (int)r->n_blocks, MPI_INT, MPI_MAX, r->comm));
   for (PetscInt b = 0; b < r->n_blocks; b++)
-    if (t[b] > r->t[b]) RaiseGrid(r, b, t[b]);
+    if (t[b] > r->t[b] || t[b] == EMPTY_T) RaiseGrid(r, b, t[b]);
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, r->digit, (int)(LEVELS * r->n), MPIU_REAL, MPI_SUM, r->comm));
-  for (PetscInt b = 0; b < r->n_blocks; b++)
-    for (PetscInt64 i = r->first[b]; i < r->first[b + 1]; i++) {
-      if (t[b] == BAD_T) sum[i] = NAN;
-      else sum[i] = t[b] == EMPTY_T ? 0 : Join(t[b], r->digit[i], r->digit[r->n + i], r->digit[2 * r->n + i]);
+  for (PetscInt b = 0; b < r->n_blocks; b++) {
+    const PetscInt64 first = r->first[b], n = r->first[b + 1] - first;
+
+    if (t[b] == BAD_T || t[b] == EMPTY_T) {
+      for (PetscInt64 i = 0; i < n; i++) sum[first + i] = t[b] == BAD_T ? NAN : 0;
+    } else {
+      r->kernels[0]->join(n, ldexp(1, DIGIT_BITS * t[b]), ldexp(1, DIGIT_BITS * (t[b] - 1)), r->digit + first, r->digit + r->n + first, r->digit + 2 * r->n + first, sum + first);
     }
+  }
   PetscCall(PetscFree(t));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -124,7 +124,7 @@ static PetscErrorCode Update(Run *r, const MgnoSplit *split, PetscInt n)
     PetscCall(MgnoNetBackward(r->net, r->y, NULL));
     if ((i + round) % UNIT) continue;
     for (PetscInt u = 0; u < (round + UNIT - 1) / UNIT; u++)
-      for (PetscInt k = 0; k < MgnoNetLeaves(r->net); k++) PetscCall(TesReducerAdd(r->reducer, type, MgnoNetLeaf(r->net, u, k)));
+      for (PetscInt k = 0; k < MgnoNetLeaves(r->net); k++) PetscCall(TesReducerAddSome(r->reducer, type, MgnoNetLeaf(r->net, u, k), MgnoNetLeafTensors(r->net, u, k)));
   }
   PetscCall(TesReducerFinish(r->reducer, r->packed));
   PetscCall(MgnoNetUnpack(r->net, r->packed, r->g));

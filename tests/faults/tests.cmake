@@ -2,17 +2,17 @@
 add_library(tes_fail_io MODULE ${PROJECT_SOURCE_DIR}/tests/support/fail_io.c)
 target_compile_definitions(tes_fail_io PRIVATE _GNU_SOURCE)
 target_link_libraries(tes_fail_io PRIVATE ${CMAKE_DL_LIBS})
-set(TES_FAULT_CASES one_rank_killed signal_one_rank signal_soon signal_early checkpoint_signal disk_freed folder_closed folder_removed blocks wrong_checkpoint data_files odd_environment
-    more_ranks_than_rows hang every_deck_checks every_deck_twice every_deck_begun_twice)
+set(TES_FAULT_CASES one_rank_killed signal_one_rank signal_soon signal_early checkpoint_signal disk_freed folder_closed folder_removed blocks wrong_checkpoint data_files data_files_kinds odd_environment
+    more_ranks_than_rows hang every_deck_checks every_deck_twice every_deck_twice_long)
 if(NOT TES_SANITIZE)
   list(APPEND TES_FAULT_CASES size_limit io_error_one_rank io_error_random rename_fails clock_jumps memory)
 endif()
 foreach(case IN LISTS TES_FAULT_CASES)
   set(when)
   set(limit 240)
-  if(case STREQUAL every_deck_begun_twice) # minutes: ctest -C long
+  if(case STREQUAL every_deck_twice_long) # an hour: ctest -C long; tests/faults/every_deck.md
     set(when CONFIGURATIONS long)
-    set(limit 3000)
+    set(limit 9000)
   endif()
   add_test(NAME fault/${case} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/faults/faults.sh ${case} $<TARGET_FILE:tessera_heat> ${PROJECT_SOURCE_DIR}/tests/kinds/heat/heat.yaml
                                       $<TARGET_FILE:tessera> $<TARGET_FILE:tes_fail_io> ${when})

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 #include <tessera/io.h>
 #include <tessera/random.h>
 #include <tessera/test.h>
@@ -19,7 +20,7 @@ typedef struct {
   PetscInt64   n_history, counter;
   PetscReal   *history;
   PetscInt     index;
-  PetscBool    flag, with_extra;
+  PetscBool    flag, with_extra, single;
   PetscReal    extra;
   PetscInt64   width;
 } Toy;
@@ -63,7 +64,7 @@ static PetscErrorCode ToyState(void *ctx, TesState state)
 
   PetscFunctionBegin;
   PetscCall(TesStatePush(state, "toy"));
-  PetscCall(TesStateRows(state, "u", TES_F64, &toy->part, toy->width, toy->u));
+  PetscCall(TesStateRows(state, "u", toy->single ? TES_F32 : TES_F64, &toy->part, toy->width, toy->u));
   PetscCall(TesStateInt(state, "counter", &toy->counter));
   PetscCall(TesStateIndex(state, "index", &toy->index));
   PetscCall(TesStateBool(state, "flag", &toy->flag));
@@ -340,6 +341,71 @@ static PetscErrorCode ANewerFormatAndAnotherSortOfFileAreRefused(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What a build with other numbers wrote would come back with other bits. */
+static PetscErrorCode SinglePrecisionIsRefusedByName(void)
+{
+  char           folder[PETSC_MAX_PATH_LEN];
+  Toy            toy;
+  TesCheckpoints c;
+  TesProvenance  origin = Origin();
+  PetscBool      found;
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  PetscCall(TesTestPath("single", folder, sizeof folder));
+  PetscCall(ToyCreate(PETSC_COMM_WORLD, &toy));
+  PetscCall(ToySet(&toy, 4));
+  PetscCall(TesCheckpointsCreate(PETSC_COMM_WORLD, folder, 2, &c));
+  toy.single = PETSC_TRUE;
+  PetscCall(TesCheckpointsSave(c, 4, ToyState, &toy, &origin, NULL, NULL));
+  PetscCall(TesCheckpointsOpen(c, &found, NULL));
+  TES_CHECK(found);
+  toy.single = PETSC_FALSE;
+  ierr       = TesCheckpointsRestore(c, ToyState, &toy);
+  TES_CHECK_CONTAINS(TesErrorMessage(), "state item `toy/u` of checkpoint");
+  TES_CHECK_CONTAINS(TesErrorMessage(), "is stored as f32, wanted is f64");
+  TES_CHECK_FAILS(ierr, TES_ERR_WORLD);
+  PetscCall(TesCheckpointsDestroy(&c));
+  PetscCall(ToyDestroy(&toy));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The numbers of the first 512 bytes the other way round, checksums and all: refused for what it is, the older one taken. */
+static PetscErrorCode TheOtherByteOrderIsRefused(void)
+{
+  char folder[PETSC_MAX_PATH_LEN], said[1000];
+
+  PetscFunctionBegin;
+  PetscCall(TesTestPath("order", folder, sizeof folder));
+  PetscCall(Save(PETSC_COMM_WORLD, folder, 2, 4, 6, 2));
+  if (TesTestRank() == 0) {
+    static const int begin[] = {8, 12, 16}, bytes[] = {4, 4, 8};
+    char             path[PETSC_MAX_PATH_LEN];
+    unsigned char    block[512], reversed[512];
+    unsigned long    crc;
+    FILE            *f;
+
+    PetscCall(PetscSNPrintf(path, sizeof path, "%s/000006.h5", folder));
+    f = fopen(path, "r+b");
+    TES_CHECK(f && fread(block, 1, sizeof block, f) == sizeof block);
+    memcpy(reversed, block, sizeof block);
+    for (int n = 0; n < 3; n++) {
+      for (int i = 0; i < bytes[n]; i++) reversed[begin[n] + i] = block[begin[n] + bytes[n] - 1 - i];
+    }
+    memset(reversed + 24, 0, 4);
+    crc = crc32(0, reversed, sizeof reversed);
+    for (int i = 0; i < 4; i++) reversed[24 + i] = (unsigned char)(crc >> (24 - 8 * i));
+    rewind(f);
+    TES_CHECK(fwrite(reversed, 1, sizeof reversed, f) == sizeof reversed);
+    TES_CHECK(!fclose(f));
+  }
+  PetscCall(TesTestBarrier());
+  PetscCall(RestoreIs(PETSC_COMM_WORLD, folder, 4, said, sizeof said));
+  TES_CHECK_CONTAINS(said, "000006.h5");
+  TES_CHECK_CONTAINS(said, "other byte order");
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* main sets TES_FAULT: after one good save, write, flush, verify and rename fail in turn. */
 static PetscErrorCode AFailedSaveLeavesTheOlderOne(void)
 {
@@ -417,6 +483,8 @@ static const TesTest tests[] = {
   TES_TEST(ADamagedOneIsPassedOverAndSaid),
   TES_TEST(AStateOfAnotherLayoutIsRefusedByName),
   TES_TEST(ANewerFormatAndAnotherSortOfFileAreRefused),
+  TES_TEST(SinglePrecisionIsRefusedByName),
+  TES_TEST(TheOtherByteOrderIsRefused),
   TES_TEST(AllButTheProvenanceIsTheSameBytesForEveryRankCount),
   TES_TESTS_END,
 };

@@ -9,7 +9,7 @@
 
 #include "../../src/linalg/skinny.h"
 
-#define MOST 3000
+#define MOST 6500
 
 static const SkinnyTable *tables[3];
 static PetscInt           n_tables;
@@ -96,7 +96,34 @@ static PetscErrorCode CombineAddsRows(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* four units at once are the same bits as four times one unit, added as the tree adds; and the sum of products they should be */
+static PetscErrorCode ProductIsThePlainOne(void)
+{
+  const PetscInt shapes[][3] = {{1, 8, 1}, {2, 17, 5}, {8, 24, 20}, {9, 60, 34}, {15, 25, 7}, {16, 41, 13}, {60, 20, 20}, {3, 33, 0}};
+  PetscReal      a[MOST], b[MOST], c[MOST];
+
+  PetscFunctionBegin;
+  Tables();
+  Fill(9, a);
+  Fill(10, b);
+  for (PetscInt t = 0; t < n_tables; t++)
+    for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++) {
+      const PetscInt m = shapes[s][0], n = shapes[s][1], k = shapes[s][2], lda = k + 1, ldb = n + 2, ldc = n + 3;
+
+      for (PetscInt i = 0; i < MOST; i++) c[i] = 7;
+      tables[t]->product(m, n, k, a, lda, b, ldb, c, ldc);
+      for (PetscInt i = 0; i < m; i++)
+        for (PetscInt j = 0; j < ldc; j++) {
+          PetscReal sum = 0;
+
+          for (PetscInt l = 0; l < k && j < n; l++) sum += a[i * lda + l] * b[l * ldb + j];
+          if (j < n) TES_CHECK_AT_MOST(PetscAbsReal(c[i * ldc + j] - sum), Allowed(k));
+          else TES_CHECK(c[i * ldc + j] == 7);
+        }
+    }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* many units at once are the same bits as one unit after the other, added as the tree adds; and the sum of products they should be */
 static PetscErrorCode TreeAddsAsTheTreeOfSums(void)
 {
   PetscReal a[MOST], b[MOST], one[MOST], all[MOST];
@@ -109,7 +136,7 @@ static PetscErrorCode TreeAddsAsTheTreeOfSums(void)
     for (PetscInt rows = 1; rows <= 9; rows += 4)
       for (PetscInt n = SKINNY_LEAST; n <= 41; n += 11)
         for (PetscInt levels = 0; levels <= SKINNY_LEVELS; levels++) {
-          const PetscInt m = 6, units = 1 << levels, lda = rows * units + 1;
+          const PetscInt m = 1 + (n + rows) % 7, units = 1 << levels, lda = rows * units + 1, last = PetscMax(1, rows - 2), terms = rows * (units - 1) + last;
           TesPartition   part;
           TesTree        tree;
           PetscReal     *leaf;
@@ -118,18 +145,18 @@ static PetscErrorCode TreeAddsAsTheTreeOfSums(void)
           PetscCall(TesTreeCreate(PETSC_COMM_SELF, &part, m * n, NULL, NULL, &tree));
           for (PetscInt u = 0; u < units; u++) {
             PetscCall(TesTreeLeaf(tree, &leaf));
-            tables[t]->tree(m, n, rows, 0, a + u * rows, lda, b + u * rows * n, n, leaf, n);
+            tables[t]->tree(m, n, rows, u + 1 < units ? rows : last, 0, a + u * rows, lda, b + u * rows * n, n, leaf, n);
             PetscCall(TesTreePush(tree));
           }
           PetscCall(TesTreeFinish(tree, one));
           PetscCall(TesTreeDestroy(&tree));
-          tables[t]->tree(m, n, rows, levels, a, lda, b, n, all, n);
+          tables[t]->tree(m, n, rows, last, levels, a, lda, b, n, all, n);
           TES_CHECK(!memcmp(one, all, (size_t)(m * n) * sizeof(*one)));
           for (PetscInt i = 0; i < m; i++)
             for (PetscInt j = 0; j < n; j++) {
               PetscReal sum = 0;
 
-              for (PetscInt l = 0; l < rows * units; l++) sum += a[i * lda + l] * b[l * n + j];
+              for (PetscInt l = 0; l < terms; l++) sum += a[i * lda + l] * b[l * n + j];
               TES_CHECK_AT_MOST(PetscAbsReal(all[i * n + j] - sum), Allowed(rows * units));
             }
         }
@@ -171,6 +198,7 @@ static PetscErrorCode BitsDoNotDependOnTheCut(void)
 static const TesTest tests[] = {
   TES_TEST(DotsAreInnerProducts),
   TES_TEST(CombineAddsRows),
+  TES_TEST(ProductIsThePlainOne),
   TES_TEST(TreeAddsAsTheTreeOfSums),
   TES_TEST(BitsDoNotDependOnTheCut),
   TES_TESTS_END,

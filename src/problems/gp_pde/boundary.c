@@ -137,10 +137,7 @@ static PetscErrorCode CheckForm(TesProblem problem, GpPde *gp, PetscBool *good)
   if (marching && gp->dim == 1) {
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "equation.kind", "of first order or an evolution: it needs at least two dimensions, the last one being time"));
-  } else if (marching > 2 || (marching == 2 && gp->dim == 3)) {
-    *good = PETSC_FALSE;
-    PetscCall(TesDeckComplain(problem, "domain.points", "has three dimensions of which two or more are of first order without periodic sides: this form is solved in two dimensions, or with periodic sides in space"));
-  } else if (marching == 1 && !gp->marching[gp->dim - 1]) {
+  } else if (marching && !gp->marching[gp->dim - 1]) {
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "equation.first", "of first order along a dimension before the last: put the first-order dimension last"));
   }

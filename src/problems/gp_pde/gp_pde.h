@@ -267,11 +267,12 @@ unsigned       GpKindsNeeded(const GpPde *gp); /* for S and N */
 PetscErrorCode GpSolutionValues(GpPde *gp, const GpSolution *solution, const GpPointSet *set, PetscReal *u);
 PetscErrorCode GpSolutionDestroy(GpSolution *solution);
 
-/* S, projected: a Kronecker sum, or space diagonalised and time marched. */
+/* S, projected, by one of three solvers: a Kronecker sum; space diagonalised and time marched; several of three dimensions marched. */
 typedef struct {
-  TesKronSum   kron;
-  TesKronMarch march;
-  PetscReal    smallest; /* |S_p g| >= smallest |g|, 0 if not known: smallest singular value (1-D) or |eigenvalue| */
+  TesKronSum    kron;
+  TesKronMarch  march;
+  TesKronPencil pencil;
+  PetscReal     smallest; /* |S_p g| >= smallest |g|, 0 if not known: smallest singular value (1-D) or |eigenvalue| */
 } GpLinear;
 
 PetscErrorCode GpLinearCreate(GpPde *gp, const GpSolution *solution, GpLinear *linear);
@@ -338,6 +339,7 @@ typedef struct { /* an attempt that may still become the candidate of its pass *
   PetscReal *core;
 } GpKept;
 
+extern const char *const gp_mode_names[]; /* by GpSpectrumMode; refine.c */
 PetscErrorCode GpRefineBest(GpPde *gp); /* make u_best's bases if they are not there */
 /* refine_state.c */
 PetscErrorCode GpRefineAttemptAdd(GpPde *gp, const GpAttempt *row);
@@ -480,6 +482,7 @@ struct _GpPde {
   GpSpectrum   spectra[GP_DIM], best_spectra[GP_DIM];
   GpIdentify   work;
   GpKept       kept[GP_BACKGROUNDS];
+  char         refusal[512]; /* why the last attempt that was refused could not be solved; not state */
   PetscBool    has_best;
   PetscReal    best_bound;
   PetscInt     best_background, best_row;

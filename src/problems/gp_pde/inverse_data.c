@@ -23,6 +23,7 @@ static PetscErrorCode Shapes(GpPde *gp, hid_t file, TesStateItem *x, TesStateIte
     else if (u->n_axes != 1 || u->shape[0] < 1) PetscCall(PetscSNPrintf(message, size, "its dataset `u` must be a list of values"));
     else if (!(x->n_axes == 1 && gp->dim == 1) && !(x->n_axes == 2 && x->shape[1] == gp->dim))
       PetscCall(PetscSNPrintf(message, size, "its dataset `x` must have the shape [%lld][%" PetscInt_FMT "], one row per value of `u`", (long long)u->shape[0], gp->dim));
+    else if (u->shape[0] > PETSC_MAX_INT) PetscCall(PetscSNPrintf(message, size, "its %lld values are more than can be fitted", (long long)u->shape[0]));
     else if (x->shape[0] != u->shape[0])
       PetscCall(PetscSNPrintf(message, size, "its dataset `x` has %lld places and `u` %lld values", (long long)x->shape[0], (long long)u->shape[0]));
   }

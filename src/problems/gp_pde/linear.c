@@ -3,11 +3,12 @@
    Galerkin dimensions bring (A_d, I), marching ones (I, C_d) from operator and values (reduce.c). Hence
      no marching dimension    sum_d A_d + zeroth                  a Kronecker sum (1-D: A holds the zeroth-order term already);
      time marches             I + (sum_space A_d + zeroth) x C    space diagonalised, time marched (TesKronMarch);
+     two or three of three    sum of products of C_d and A_d      all factors triangular at once (TesKronPencil);
      both of two march        C_1 + C_0                           a Kronecker sum again (its eigenvectors are useless, so it takes the Schur form).
    A constant that nothing determines (Neumann and periodic sides, no zeroth-order term) is the mode of the eigenvalue next to zero, and is left out.
 
    Stability, |u| <= |residual| / lambda in the mean-square sense: Dirichlet sides: lambda = |sum_d second_d (pi/L_d)^2|, for other sides and zeroth-order terms at most the
-   smallest |eigenvalue|; advection: 1 / min(L_t, L_x / |speed|); first order in time 1 / L_t, second order 2 / L_t^2 (growth of the solution operator in time). */
+   smallest |eigenvalue|; advection: 1 / min(L_t, L_d / |speed_d|); first order in time 1 / L_t, second order 2 / L_t^2 (growth of the solution operator in time). */
 #include "gp_pde.h"
 
 #define NEAR_EIGENVALUE 1e-10
@@ -22,6 +23,13 @@ PetscErrorCode GpLinearCreate(GpPde *gp, const GpSolution *solution, GpLinear *l
   for (PetscInt d = 0; d < gp->dim; d++) {
     a[d] = solution->basis[d].a;
     marching += gp->marching[d];
+  }
+  if (gp->dim == 3 && marching > 1) {
+    const PetscReal *of[2][GP_DIM] = {{NULL}};
+
+    for (PetscInt d = 0; d < gp->dim; d++) of[gp->marching[d]][d] = a[d];
+    PetscCall(TesKronPencilCreate(solution->r, of[0], of[1], gp->zeroth, &linear->pencil));
+    PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (marching && marching < gp->dim) {
     PetscCall(TesKronMarchCreate(gp->dim - 1, solution->r, a, gp->zeroth, a[gp->dim - 1], &linear->march));
@@ -49,6 +57,7 @@ PetscErrorCode GpLinearSolve(const GpLinear *linear, const PetscReal *rhs, Petsc
 {
   PetscFunctionBegin;
   if (linear->march) PetscCall(TesKronMarchSolve(linear->march, rhs, g));
+  else if (linear->pencil) PetscCall(TesKronPencilSolve(linear->pencil, rhs, g));
   else PetscCall(TesKronSumSolve(linear->kron, rhs, g));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -57,6 +66,7 @@ PetscErrorCode GpLinearApply(const GpLinear *linear, const PetscReal *g, PetscRe
 {
   PetscFunctionBegin;
   if (linear->march) PetscCall(TesKronMarchApply(linear->march, g, y));
+  else if (linear->pencil) PetscCall(TesKronPencilApply(linear->pencil, PETSC_FALSE, g, y));
   else PetscCall(TesKronSumApply(linear->kron, g, y));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -66,6 +76,7 @@ PetscErrorCode GpLinearDestroy(GpLinear *linear)
   PetscFunctionBegin;
   PetscCall(TesKronSumDestroy(&linear->kron));
   PetscCall(TesKronMarchDestroy(&linear->march));
+  PetscCall(TesKronPencilDestroy(&linear->pencil));
   linear->smallest = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -81,7 +92,9 @@ PetscErrorCode GpStability(GpPde *gp, const GpLinear *linear, PetscReal *lambda)
     const PetscReal t = gp->length[gp->dim - 1];
 
     *lambda = gp->second[gp->dim - 1] != 0 ? 2 * PetscAbsReal(gp->second[gp->dim - 1]) / (t * t) : PetscAbsReal(gp->first[gp->dim - 1]) / t;
-    if (gp->marching[0]) *lambda = PetscMax(*lambda, PetscAbsReal(gp->first[0]) / gp->length[0]);
+    for (PetscInt d = 0; d < gp->dim - 1; d++) {
+      if (gp->marching[d]) *lambda = PetscMax(*lambda, PetscAbsReal(gp->first[d]) / gp->length[d]);
+    }
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   for (PetscInt d = 0; d < gp->dim; d++) {

@@ -85,7 +85,7 @@ static PetscInt Passes(const GpPde *gp)
   return gp->remainder ? 2 : 1;
 }
 
-static const char *const mode_names[] = {"no", "identified", "flat", "screened", "periodic"};
+const char *const gp_mode_names[] = {"no", "identified", "flat", "screened", "periodic"};
 
 static PetscErrorCode RefineStart(GpPde *gp)
 {
@@ -288,7 +288,7 @@ static PetscErrorCode Choose(TesProblem problem, GpPde *gp)
     gp->best_background = kept->background;
     gp->best_row        = kept->row;
     for (PetscInt d = 0; d < gp->dim; d++) PetscCall(GpSpectrumCopy(&gp->spectra[d], &gp->best_spectra[d]));
-    PetscCall(TesProblemSay(problem, "%s spectrum, extension %" PetscInt64_FMT ", pass %" PetscInt_FMT ": background %d is the best so far, error %s %.2e", mode_names[gp->spectra[0].mode],
+    PetscCall(TesProblemSay(problem, "%s spectrum, extension %" PetscInt64_FMT ", pass %" PetscInt_FMT ": background %d is the best so far, error %s %.2e", gp_mode_names[gp->spectra[0].mode],
                             gp->spectra[0].extension, gp->pass, (int)((GpAttempt *)gp->attempts)[gp->best_row].background, gp->eq->bound ? "bound" : "estimate", (double)gp->best_bound));
   }
   for (PetscInt i = 0; i < GP_BACKGROUNDS; i++) PetscCall(KeptReset(&gp->kept[i]));
@@ -346,6 +346,7 @@ static PetscErrorCode AttemptStep(TesProblem problem, GpPde *gp, TesProgress *pr
   gp->newton = 0;
   ierr       = BeginAttempt(gp); /* replicated work: the same code on every rank */
   if (ierr == TES_ERR_NUMBERS) { /* this dictionary makes a singular projected operator: the next one may not */
+    PetscCall(PetscStrncpy(gp->refusal, TesErrorMessage(), sizeof(gp->refusal)));
     TesErrorForget();
     PetscCall(FinishAttempt(problem, gp, PETSC_TRUE));
     PetscFunctionReturn(PETSC_SUCCESS);

@@ -6,6 +6,7 @@
 
 #define UNRESOLVED     1e-3 /* a bound above it at the end: the run has failed to resolve u */
 #define SIGNIFICANT    1e-6 /* weight (a variance) from which on a line counts for points per wavelength: amplitude 1e-3 of the largest */
+#define NEAR_RESONANCE 1e-6 /* distance to an eigenvalue, relative to the zeroth-order coefficient, that is spoken of; 1e-10 is refused (linear.c) */
 #define WANTED_POINTS  2.3  /* per wavelength */
 #define LEAST_POINTS   2.05
 #define NYQUIST_ENERGY 1e-3
@@ -159,6 +160,22 @@ static PetscErrorCode ReportSpectrum(GpPde *gp, TesReport report, PetscInt d, Pe
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The loop's table, as it was tried. */
+static PetscErrorCode SayAttempts(const GpPde *gp, PetscInt n, const GpAttempt *a)
+{
+  char bound[16];
+
+  PetscFunctionBegin;
+  PetscCall(TesProblemSay(gp->problem, "attempt  spectrum    extension  pass  background  functions  Newton  residual  error %s", gp->eq->bound ? "bound" : "estimate"));
+  for (PetscInt i = 0; i < n; i++) {
+    if (a[i].bound < GP_NO_BOUND) PetscCall(PetscSNPrintf(bound, sizeof(bound), "%.2e", (double)a[i].bound));
+    else PetscCall(PetscStrncpy(bound, "none", sizeof(bound)));
+    PetscCall(TesProblemSay(gp->problem, "%7d  %-10s  %9d  %4d  %10d  %9d  %6d  %8.1e  %-8s%s", (int)i + 1, gp_mode_names[(int)a[i].mode], (int)a[i].extension, (int)a[i].pass, (int)a[i].background,
+                            (int)a[i].unknowns, (int)a[i].newton, (double)a[i].residual, bound, a[i].chosen > 0 ? "  chosen" : ""));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ReportTables(GpPde *gp, TesReport report)
 {
   PetscInt         n;
@@ -169,6 +186,7 @@ static PetscErrorCode ReportTables(GpPde *gp, TesReport report)
 
   PetscFunctionBegin;
   attempts[gp->best_row].chosen = 1;
+  PetscCall(SayAttempts(gp, n, attempts));
   PetscCall(TesReportArray(report, &table, 1));
   PetscCall(GpReportColumn(gp, report, "attempts/number", n, NULL, 0, "1", "attempt", 0));
   PetscCall(GpReportColumn(gp, report, "attempts/bound", n, &attempts[0].bound, GP_ATTEMPT_WIDTH, "1", "relative error bound (1e6: more, or not converged)", 1));
@@ -211,8 +229,9 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
 
   PetscFunctionBegin;
   (void)problem;
+  PetscCheck(gp->has_best || gp->remainder, gp->comm, TES_ERR_NUMBERS, "no attempt could be solved%s%s", gp->refusal[0] ? "; the last one: " : "", gp->refusal);
   PetscCheck(gp->has_best, gp->comm, TES_ERR_NUMBERS,
-             "no attempt converged within solver.max_newton = %" PetscInt_FMT " Newton iterations: raise it, add points, or approach the equation by continuation in its reaction", gp->solver.max_newton);
+             "no attempt converged within solver.max_newton = %" PetscInt_FMT " Newton iterations: raise it, add points, or approach the equation by continuation in the strength of its reaction (0.25, then 0.5, then 1)", gp->solver.max_newton);
   PetscCall(GpRefineBest(gp));
   best = GpRefineAttempts(gp, &n) + gp->best_row;
   PetscCall(GpProjectedCreate(gp, &gp->best, &projected));
@@ -222,6 +241,9 @@ PetscErrorCode GpRefineFinish(TesProblem problem, GpPde *gp, TesReport report)
   if (gp->source.noise_sd > 0) failed = bound.residual > NOISE_LIMIT * gp->source.noise_sd ? PETSC_TRUE : PETSC_FALSE; /* noise is no failure: what it does not explain is */
   PetscCall(GpReportFields(gp, report, BestValues));
   PetscCall(GpReportPosterior(gp, &projected, bound.residual, report));
+  if (gp->zeroth != 0 && !gp->remainder && projected.linear.smallest > 0 && projected.linear.smallest < NEAR_RESONANCE * PetscAbsReal(gp->zeroth))
+    PetscCall(TesReportSay(report, "equation.%s = %.15g lies within %.1e (relative) of an eigenvalue of the reduced operator: the solution is hardly determined, change it or the box", gp->eq->time < 0 ? "zeroth" : "k2",
+                           (double)gp->zeroth, (double)(projected.linear.smallest / PetscAbsReal(gp->zeroth))));
   PetscCall(GpProjectedDestroy(&projected));
   PetscCall(TesReportReal(report, "residual", bound.source > 0 ? bound.residual / bound.source : bound.residual,
                           &(TesFigureNote){.unit = "1", .help = gp->f_middle ? "rms of the equation's residual between the nodes / rms(f)" : "rms of the equation's residual at the nodes / rms(f)",

@@ -43,31 +43,23 @@ static PetscBool Nilpotent(int d, const LbComplex *m)
   return !on && !(above && below) ? PETSC_TRUE : PETSC_FALSE;
 }
 
+typedef struct {
+  const LbComplex *x;
+  LbComplex       *y;
+} Vectors;
+
+static void AddToProduct(void *ctx, PetscInt64 i, PetscInt64 j, LbComplex value)
+{
+  Vectors *v = ctx;
+
+  v->y[i] += value * v->x[j];
+}
+
 static void ProductApply(const LbModel *model, LbComplex c, const LbProduct *p, const LbComplex *x, LbComplex *y)
 {
-  PetscInt64 stride[LB_FACTORS];
+  Vectors v = {x, y};
 
-  for (int q = 0; q < p->n; q++) stride[q] = LbStride(model, p->site[q]);
-  for (PetscInt64 i = 0; i < model->n; i++) {
-    int code[LB_FACTORS] = {0};
-
-    for (int level = 0; level >= 0;) {
-      LbComplex  value = c;
-      PetscInt64 j     = i;
-
-      for (int q = 0; q < p->n && value != 0; q++) {
-        const int d = model->dim[p->site[q]], a = (int)(i / stride[q] % d);
-
-        value *= p->op[q][a * d + code[q]];
-        j += (code[q] - a) * stride[q];
-      }
-      if (value != 0) y[i] += value * x[j];
-      for (level = p->n - 1; level >= 0; level--) {
-        if (++code[level] < model->dim[p->site[level]]) break;
-        code[level] = 0;
-      }
-    }
-  }
+  LbProductEntries(model, c, p, AddToProduct, &v);
 }
 
 /* E_max - E_min of the terms with one factor of time */

@@ -72,13 +72,16 @@ static PetscErrorCode FromFile(const LbDensity *d, const LbSpace *space, const L
   const PetscInt64 width = model->qubits ? 1 : model->n;
   PetscInt64       shape[TES_MAX_AXES] = {0};
   hid_t            file;
-  PetscBool        found;
+  PetscBool        found, whole;
+  char             reason[256];
   TesType          type;
   int              n_axes;
   TesStateItem     item = {.name = name, .type = TES_F64, .n_axes = model->qubits ? 1 : 2, .shape = {model->n * model->n / width, model->n}, .distributed = PETSC_TRUE,
                            .first = space->part.first / width, .n_local = space->part.n_local / width, .data = x->own};
 
   PetscFunctionBegin;
+  PetscCall(TesFileVerify(d->comm, path, &whole, reason, sizeof reason)); /* HDF5 would read a changed bit without a word */
+  PetscCheck(whole, d->comm, TES_ERR_WORLD, "`initial.checkpoint`: %s cannot be taken: %s", path, reason);
   PetscCall(TesH5OpenRead(d->comm, path, &file));
   PetscCall(TesH5Shape(file, name, &found, &type, &n_axes, shape));
   PetscCheck(found, d->comm, TES_ERR_DECK, "%s holds no density matrix (%s): initial.checkpoint wants a checkpoint of the density solver", path, name);

@@ -15,7 +15,8 @@ static const char *const correlation_names[] = {"two_time", "normal_ordered", NU
 static const char *const from_names[]    = {"steady", "initial", NULL};
 static const char *const emission_names[] = {"none", "fft", "resolvent", NULL};
 static const char *const inner_names[]   = {"steady", "evolve", NULL};
-static const char *const method_names[]  = {"auto", "secular", "gcrot", "propagate", NULL};
+static const char *const method_names[]  = {"auto", "secular", "kronecker", "gcrot", "propagate", "idr", NULL};
+static const char *const iteration_names[] = {"auto", "fgmres", "idr", NULL};
 static const char *const unique_names[]  = {"auto", "true", "false", NULL};
 static const char *const lattice_names[] = {"none", "chain", "square", "graph", NULL};
 static const char *const transport_names[] = {"auto", "shared", "messages", "exchange", "remap", NULL}; /* LbTransport */
@@ -132,7 +133,8 @@ const TesKey lb_keys[] = {
   TES_INT(Lindblad, integrator.dimension, .fallback = "24", .range = TES_BETWEEN(2, 90), .help = "krylov: vectors of the basis"),
   TES_REAL(Lindblad, integrator.margin, .fallback = "1.1", .range = TES_BETWEEN(0.5, 10), .unit = "1", .help = "faber, cfm4: factor on the bounds of the spectrum"),
   TES_SECTION("steady", .help = "task: steady"),
-  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady|correlation|sweep & solver=density", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); gcrot: no preconditioner; propagate first"),
+  TES_ENUM(Lindblad, steady.method, .fallback = "auto", .choices = method_names, .when = "task=steady|correlation|sweep & solver=density", .help = "auto: a ladder; secular: H exact, dissipator to leading order (n <= 1024); kronecker: the single sites exact; gcrot: no preconditioner; propagate first; idr: IDR(8), no preconditioner"),
+  TES_ENUM(Lindblad, steady.iteration, .fallback = "auto", .choices = iteration_names, .when = "task=steady|correlation|sweep & solver=density", .help = "of secular and kronecker: fgmres: FGMRES(30); idr: IDR(4), few vectors; auto: fgmres for secular, idr for kronecker"),
   TES_REAL(Lindblad, steady.rtol, .fallback = "1e-10", .range = TES_BETWEEN(1e-14, 0.1), .unit = "1", .when = "task=steady|correlation|sweep & solver=density", .help = "converged when |L rho| is below this fraction of |L 1/n|"),
   TES_INT64(Lindblad, steady.max_applications, .fallback = "20000", .range = TES_AT_LEAST(1), .when = "task=steady|correlation|sweep & solver=density", .help = "applications of L per method at most"),
   TES_ENUM(Lindblad, steady.check_unique, .fallback = "auto", .choices = unique_names, .when = "task=steady|correlation|sweep & solver=density", .help = "solve a second time from a random state; auto: up to 64 states"),

@@ -74,7 +74,7 @@ struct Lindblad {
   LbIntegratorDeck integrator;
   LbParallel       parallel;
   struct {
-    int        method, check_unique; /* words of the deck */
+    int        method, iteration, check_unique; /* words of the deck */
     PetscReal  rtol;
     PetscInt64 max_applications;
     PetscReal  t_max, average; /* solver: povm */

@@ -56,7 +56,7 @@ void LbEmbed(const LbModel *model, int k, const int site[], LbComplex c, const L
     }
 }
 
-void LbScatter(const LbModel *model, LbComplex c, const LbProduct *p, LbComplex *matrix)
+void LbProductEntries(const LbModel *model, LbComplex c, const LbProduct *p, void (*entry)(void *, PetscInt64, PetscInt64, LbComplex), void *ctx)
 {
   PetscInt64 stride[LB_FACTORS];
 
@@ -74,13 +74,32 @@ void LbScatter(const LbModel *model, LbComplex c, const LbProduct *p, LbComplex 
         value *= p->op[q][a * d + code[q]];
         j += (code[q] - a) * stride[q];
       }
-      if (value != 0) matrix[i * model->n + j] += value;
+      if (value != 0) entry(ctx, i, j, value);
       for (level = p->n - 1; level >= 0; level--) {
         if (++code[level] < model->dim[p->site[level]]) break;
         code[level] = 0;
       }
     }
   }
+}
+
+typedef struct {
+  PetscInt64 n;
+  LbComplex *matrix;
+} Dense;
+
+static void AddToMatrix(void *ctx, PetscInt64 i, PetscInt64 j, LbComplex value)
+{
+  Dense *dense = ctx;
+
+  dense->matrix[i * dense->n + j] += value;
+}
+
+void LbScatter(const LbModel *model, LbComplex c, const LbProduct *p, LbComplex *matrix)
+{
+  Dense dense = {model->n, matrix};
+
+  LbProductEntries(model, c, p, AddToMatrix, &dense);
 }
 
 PetscErrorCode LbAdjoint(LbModel *model, const LbProduct *p, LbProduct *adjoint)

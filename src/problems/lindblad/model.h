@@ -202,6 +202,7 @@ void           LbModelFactors(const LbModel *model, PetscReal t, PetscReal f[]);
 @*/
 PetscInt64     LbStride(const LbModel *model, int m);
 void           LbEmbed(const LbModel *model, int k, const int site[], LbComplex c, const LbProduct *p, LbComplex *matrix);
+void           LbProductEntries(const LbModel *model, LbComplex c, const LbProduct *p, void (*entry)(void *, PetscInt64, PetscInt64, LbComplex), void *ctx); /* each (i, j, value) of c P that is not 0 */
 void           LbScatter(const LbModel *model, LbComplex c, const LbProduct *p, LbComplex *matrix); /* matrix [n][n] of the whole state space += c P */
 PetscErrorCode LbAdjoint(LbModel *model, const LbProduct *p, LbProduct *adjoint);
 PetscErrorCode LbProductTimes(LbModel *model, const LbProduct *a, const LbProduct *b, LbProduct *ab); /* the product a b */

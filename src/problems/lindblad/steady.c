@@ -1,31 +1,41 @@
 /* task: steady of the density solver: L rho = 0, Tr rho = 1, by a ladder of methods that tests the true residual after every cycle.
 
      secular    FGMRES(30) with H treated exactly (secular.c): state spaces up to 256 always, up to 1024 if weakly damped
+     kronecker  IDR(4) with the single-site generators inverted (kronecker.c): unless weakly damped
      gcrot      GCROT(20, 20) without preconditioner
      propagate  exp(t L) by a Faber series, then gcrot from there: the last resort
+     idr        IDR(8) without preconditioner, on demand only: it diverges where damping is weak
 
-   Start: the maximally mixed state; corrections are traceless, so the trace is kept and no row is replaced. Converged: |L rho|_2 <= rtol |L 1/n|_2. A rung is left when its cycles gain
-   too little (secular: less than a tenth three times in a row; others: a hundredth, twenty times), or after its share of applications; what was tried and why it was left is said. On small systems a second solve from a random product state tells whether the steady state is
-   unique. A step is one cycle. */
+   steady.iteration takes the other iteration for the first two. Which rung is first depends on the model alone, never on a clock: the same bits on any machine and number of ranks.
+   Start: the product of the steady states of the single sites where they are unique, else the maximally mixed state; corrections are traceless, so the trace is kept and no row is replaced. Converged: |L rho|_2 <= rtol |L 1/n|_2.
+   A rung is left when its cycles gain too little (secular: less than a tenth three times in a row; kronecker: not a factor of ten in 60 applications; others: a hundredth, twenty times), when its residual grows a thousandfold, or after its
+   share of applications; what was tried and why it was left is said. On small systems a second solve from a random product state tells whether the steady state is unique. A step is one cycle. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <tessera/random.h>
 #include "steady.h"
 
-typedef enum { RUNG_SECULAR, RUNG_GCROT, RUNG_PROPAGATE, RUNG_END } Rung;
+typedef enum { RUNG_SECULAR, RUNG_KRONECKER, RUNG_GCROT, RUNG_PROPAGATE, RUNG_IDR } Rung; /* the words of steady.method; auto tries them up to propagate */
 
-static const char *const rung_names[] = {"secular", "gcrot", "propagate"};
+static const char *const rung_names[] = {"secular", "kronecker", "gcrot", "propagate", "idr"};
+
+#define PLAIN_IDR    8    /* directions of the iteration without preconditioner */
+#define SITE_IDR     4    /* and with one */
+#define GROWN        1e3  /* a residual beyond this multiple of the smallest: it diverges */
+#define KRONECKER_AT 60   /* applications in which a factor of ten must be gained */
 
 typedef struct {
-  PetscInt64  rung, cycles, poor, pass, applications, rung_applications;
+  PetscInt64  rung, cycles, poor, pass, applications, rung_applications, mark_applications, broken;
   PetscBool   converged, unique_known, unique, prepared;
-  PetscReal   target, residual, start_residual, previous, distance;
+  PetscReal   target, residual, start_residual, previous, distance, mark, smallest;
   PetscInt64  n_history;
   PetscReal  *history; /* [n][2] applications, residual of the main solve */
   LbVec       other;   /* the second solve's state */
   LbGcrot     solver;
+  LbIdr       idr;
+  PetscReal   recurrence[LB_IDR * LB_IDR + 1]; /* numbers of the idr under way, on every rank */
   LbSecular   secular;
+  LbKronecker kronecker;
   PetscReal  *f;
   PetscBool   has_solver;
   PetscInt64  kept;    /* directions of the solver, part of the state: a restart goes on with the same bits */
@@ -43,6 +53,18 @@ static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)
     *good = PETSC_FALSE;
     PetscCall(TesDeckComplain(problem, "task", ": without jumps every function of H is a steady state"));
   }
+  if (c->steady.iteration && c->steady.method > RUNG_KRONECKER + 1) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "steady.iteration", ": goes with method secular or kronecker, not with %s", rung_names[c->steady.method - 1]));
+  }
+  if (c->steady.method == RUNG_SECULAR + 1 && c->model.n > LB_SMALL_SPACE) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "steady.method", ": secular forms matrices of the state space on every rank and takes up to %d states, here are %" PetscInt64_FMT ": take auto, kronecker or gcrot", LB_SMALL_SPACE, c->model.n));
+  }
+  if (c->steady.method == RUNG_KRONECKER + 1 && !c->model.qubits && c->model.n > LB_SMALL_SPACE) {
+    *good = PETSC_FALSE;
+    PetscCall(TesDeckComplain(problem, "steady.method", ": kronecker takes sites that are no spins up to %d states, here are %" PetscInt64_FMT ": take auto or gcrot", LB_SMALL_SPACE, c->model.n));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -53,7 +75,7 @@ static PetscErrorCode Estimate(TesProblem problem, Lindblad *c, TesEstimate *e)
   PetscFunctionBegin;
   (void)problem;
   PetscCall(LbDensityEstimate(c, vectors, e));
-  e->bytes_per_rank += c->model.n <= 1024 ? 96 * c->model.size : 0;
+  e->bytes_per_rank += c->model.n <= LB_SMALL_SPACE ? 96 * c->model.size : 0;
   e->bytes_output += c->model.n <= 256 ? 0 : 41 * 8 * c->model.size; /* a checkpoint holds the directions of gcrot */
   snprintf(e->note, sizeof e->note, "density matrix of %.4g real entries, up to %.0f vectors; %s", (double)c->model.size, (double)vectors,
            e->bytes_sent > 0 ? "bytes sent are those of one application" : "ranks of one node share memory and send nothing");
@@ -75,68 +97,22 @@ static PetscErrorCode SetUp(TesProblem problem, Lindblad *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* smallest rate below half of the largest coefficient */
-static PetscBool WeaklyDamped(const Lindblad *c)
-{
-  PetscReal rate = PETSC_MAX_REAL, coupling = 0;
-
-  for (int j = 0; j < c->model.n_jumps; j++) rate = PetscMin(rate, c->model.jump[j].rate);
-  for (int t = 0; t < c->model.n_terms; t++) coupling = PetscMax(coupling, cabs(c->model.term[t].coef));
-  return rate < 0.5 * coupling ? PETSC_TRUE : PETSC_FALSE;
-}
-
+/* secular: matrices small enough, and little to lose or much to gain; kronecker: fields and damping of the sites matter */
 static Rung FirstRung(const Lindblad *c)
 {
   if (c->steady.method > 0) return (Rung)(c->steady.method - 1);
-  return c->model.n <= 256 || (c->model.n <= 1024 && WeaklyDamped(c)) ? RUNG_SECULAR : RUNG_GCROT;
+  if (c->model.n <= 256 || (c->model.n <= LB_SMALL_SPACE && LbWeaklyDamped(&c->model))) return RUNG_SECULAR;
+  return !LbWeaklyDamped(&c->model) && (c->model.qubits || c->model.n <= LB_SMALL_SPACE) ? RUNG_KRONECKER : RUNG_GCROT;
 }
 
-static PetscErrorCode MixedState(const LbSpace *space, const LbModel *model, LbVec *x)
+/* is the present rung an IDR(s)? */
+static PetscBool ByIdr(const Lindblad *c)
 {
-  LbComplex **rho;
+  const Steady *s = c->task_data;
 
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1(model->n_sites, &rho));
-  for (int m = 0; m < model->n_sites; m++) {
-    const int d = model->dim[m];
-
-    PetscCall(PetscCalloc1(d * d, &rho[m]));
-    for (int i = 0; i < d; i++) rho[m][i * d + i] = 1. / d;
-  }
-  PetscCall(LbStateProduct(space, model, (const LbComplex *const *)rho, x));
-  for (int m = 0; m < model->n_sites; m++) PetscCall(PetscFree(rho[m]));
-  PetscCall(PetscFree(rho));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode RandomProduct(TesProblem problem, const LbSpace *space, const LbModel *model, LbVec *x)
-{
-  LbComplex **rho;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1(model->n_sites, &rho));
-  for (int m = 0; m < model->n_sites; m++) {
-    const int  d = model->dim[m];
-    LbComplex *psi;
-    PetscReal  norm = 0;
-
-    PetscCall(PetscCalloc1(d * d, &rho[m]));
-    PetscCall(PetscMalloc1(d, &psi));
-    for (int k = 0; k < d; k++) {
-      PetscReal z[2];
-
-      TesRandomNormal(TesProblemSeed(problem), TES_STREAM_INITIAL_STATE, (uint32_t)m, (uint32_t)k, 7, z);
-      psi[k] = z[0] + LB_I * z[1];
-      norm += z[0] * z[0] + z[1] * z[1];
-    }
-    for (int i = 0; i < d; i++)
-      for (int j = 0; j < d; j++) rho[m][i * d + j] = psi[i] * conj(psi[j]) / norm;
-    PetscCall(PetscFree(psi));
-  }
-  PetscCall(LbStateProduct(space, model, (const LbComplex *const *)rho, x));
-  for (int m = 0; m < model->n_sites; m++) PetscCall(PetscFree(rho[m]));
-  PetscCall(PetscFree(rho));
-  PetscFunctionReturn(PETSC_SUCCESS);
+  if (s->rung == RUNG_SECULAR) return c->steady.iteration == 2 ? PETSC_TRUE : PETSC_FALSE;
+  if (s->rung == RUNG_KRONECKER) return c->steady.iteration != 1 ? PETSC_TRUE : PETSC_FALSE;
+  return s->rung == RUNG_IDR ? PETSC_TRUE : PETSC_FALSE;
 }
 
 static PetscErrorCode Residual(Lindblad *c, const LbVec *x, PetscReal *norm)
@@ -160,49 +136,76 @@ static PetscErrorCode Start(TesProblem problem, Lindblad *c)
   Steady *s = c->task_data;
 
   PetscFunctionBegin;
-  (void)problem;
   s->rung     = FirstRung(c);
   s->previous = -1;
   if (c->density.comm != MPI_COMM_NULL) {
-    PetscCall(MixedState(LbLiouvilleSpace(c->density.l), &c->model, &c->density.x));
-    PetscCall(Residual(c, &c->density.x, &s->start_residual));
-    s->applications++;
-    s->residual = s->start_residual;
+    const LbSpace *space = LbLiouvilleSpace(c->density.l);
+
+    PetscCall(LbMixedState(space, &c->model, &c->density.x));
+    PetscCall(Residual(c, &c->density.x, &s->start_residual)); /* the scale of the tolerance */
+    PetscCall(LbSiteProductState(space, &c->model, s->f, &c->density.x));
+    PetscCall(Residual(c, &c->density.x, &s->residual));
+    s->applications += 2;
   }
   PetscCallMPI(MPI_Bcast(&s->start_residual, 1, MPIU_REAL, 0, c->density.world));
-  s->residual = s->start_residual;
+  PetscCallMPI(MPI_Bcast(&s->residual, 1, MPIU_REAL, 0, c->density.world));
+  PetscCallMPI(MPI_Bcast(&s->applications, 1, MPIU_INT64, 0, c->density.world));
   s->target   = c->steady.rtol * PetscMax(s->start_residual, 1e-6);
+  s->smallest = s->mark = s->residual;
+  PetscCall(LbSay(problem, c, "steady: first by %s (%s; %" PetscInt64_FMT " states, %s)", rung_names[s->rung], c->steady.method ? "as the deck says" : "auto", c->model.n,
+                  LbWeaklyDamped(&c->model) ? "weakly damped" : "not weakly damped"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode Drop(Steady *s)
 {
   PetscFunctionBegin;
-  if (s->has_solver) PetscCall(LbGcrotDestroy(&s->solver));
+  if (s->has_solver) {
+    PetscCall(LbGcrotDestroy(&s->solver));
+    PetscCall(LbIdrDestroy(&s->idr));
+  }
   PetscCall(LbSecularDestroy(&s->secular));
+  PetscCall(LbKroneckerDestroy(&s->kronecker));
   s->has_solver = PETSC_FALSE;
   s->kept       = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* the solver of the present rung; a secular one that cannot be used moves on */
-static PetscErrorCode Prepare(Lindblad *c)
+/* the solver of the present rung; a preconditioner that cannot be used moves on */
+static PetscErrorCode Prepare(TesProblem problem, Lindblad *c)
 {
-  Steady *s = c->task_data;
+  Steady         *s     = c->task_data;
+  LbPrecondition  how   = NULL;
+  void           *ctx   = NULL;
+  const LbSpace  *space = LbLiouvilleSpace(c->density.l);
 
   PetscFunctionBegin;
   if (s->has_solver) PetscFunctionReturn(PETSC_SUCCESS);
   if (s->rung == RUNG_SECULAR) {
     PetscBool usable = PETSC_FALSE;
 
-    PetscCall(LbSecularCreate(LbLiouvilleSpace(c->density.l), &c->model, s->f, &usable, &s->secular));
-    if (usable) PetscCall(LbGcrotCreate(c->density.l, s->f, 30, 0, LbSecularApply, s->secular, &s->solver));
-    else {
+    PetscCall(LbSecularCreate(space, &c->model, s->f, &usable, &s->secular));
+    how = LbSecularApply;
+    ctx = s->secular;
+    if (!usable) {
       PetscCall(LbSecularDestroy(&s->secular));
+      s->rung = RUNG_KRONECKER;
+    }
+  }
+  if (s->rung == RUNG_KRONECKER) {
+    PetscBool usable = PETSC_FALSE;
+
+    PetscCall(LbKroneckerCreate(space, &c->model, s->f, &usable, &s->kronecker));
+    how = LbKroneckerApply;
+    ctx = s->kronecker;
+    if (!usable) {
+      PetscCall(LbKroneckerDestroy(&s->kronecker));
       s->rung = RUNG_GCROT;
     }
   }
-  if (s->rung >= RUNG_GCROT) PetscCall(LbGcrotCreate(c->density.l, s->f, 20, 20, NULL, NULL, &s->solver));
+  if (ByIdr(c)) PetscCall(LbIdrCreate(c->density.l, s->f, (int)PetscMin(space->n_entries - 1, s->rung == RUNG_IDR ? PLAIN_IDR : SITE_IDR), TesProblemSeed(problem), s->rung == RUNG_IDR ? NULL : how, ctx, &s->idr));
+  else if (s->rung <= RUNG_KRONECKER) PetscCall(LbGcrotCreate(c->density.l, s->f, 30, 0, how, ctx, &s->solver));
+  else PetscCall(LbGcrotCreate(c->density.l, s->f, 20, 20, NULL, NULL, &s->solver));
   s->has_solver = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -220,6 +223,17 @@ static PetscErrorCode Propagate(Lindblad *c, LbVec *x)
   PetscCall(LbIntegratorCreate(&c->model, c->density.l, &deck, &g));
   PetscCall(LbIntegratorAdvance(g, 0, 25 / rate, x));
   PetscCall(LbIntegratorDestroy(&g));
+  { /* the trace is kept to the tolerance only where it is a sum of entries */
+    const LbVec *v[1] = {x};
+    PetscReal    trace;
+    double       w[1];
+
+    PetscCall(LbTrace(LbLiouvilleSpace(c->density.l), x, &trace));
+    PetscCall(LbFence(LbLiouvilleSpace(c->density.l))); /* everybody has read it */
+    w[0] = 1 / trace;
+    PetscCall(LbCombine(LbLiouvilleSpace(c->density.l), 1, w, v, x));
+    PetscCall(LbFence(LbLiouvilleSpace(c->density.l)));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -241,18 +255,24 @@ static PetscErrorCode Record(Steady *s)
 /* what every rank must know after a cycle */
 static PetscErrorCode Share(Lindblad *c)
 {
-  Steady    *s       = c->task_data;
-  PetscReal  real[2] = {s->residual, s->distance};
-  PetscInt64 whole[3] = {s->applications, s->rung, s->has_solver ? s->solver.n_kept : 0};
+  Steady    *s        = c->task_data;
+  PetscReal  real[2]  = {s->residual, s->distance};
+  PetscInt64 whole[4] = {s->applications, s->rung, s->has_solver ? s->solver.n_kept + (s->idr.begun ? s->idr.s : 0) : 0, s->broken};
 
   PetscFunctionBegin;
+  if (s->idr.begun) {
+    PetscCall(PetscArraycpy(s->recurrence, s->idr.small, LB_IDR * LB_IDR));
+    s->recurrence[LB_IDR * LB_IDR] = s->idr.omega;
+  }
   PetscCallMPI(MPI_Bcast(real, 2, MPIU_REAL, 0, c->density.world));
-  PetscCallMPI(MPI_Bcast(whole, 3, MPIU_INT64, 0, c->density.world));
+  PetscCallMPI(MPI_Bcast(whole, 4, MPIU_INT64, 0, c->density.world));
+  PetscCallMPI(MPI_Bcast(s->recurrence, LB_IDR * LB_IDR + 1, MPIU_REAL, 0, c->density.world));
   s->residual     = real[0];
   s->distance     = real[1];
   s->applications = whole[0];
   s->rung         = whole[1];
   s->kept         = whole[2];
+  s->broken       = whole[3];
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -261,12 +281,12 @@ static PetscErrorCode NextRung(TesProblem problem, Lindblad *c, const char why[]
   Steady *s = c->task_data;
 
   PetscFunctionBegin;
-  if (c->steady.method > 0 || s->rung + 1 >= RUNG_END) {
+  if (c->steady.method > 0 || s->rung >= RUNG_PROPAGATE) {
     char     text[512] = "";
     size_t   used      = 0;
 
     for (PetscInt64 k = PetscMax(0, s->n_history - 8); k < s->n_history && used + 1 < sizeof text; k++)
-      used += (size_t)snprintf(text + used, sizeof text - used, "%s%.0f: %.2e", k ? ", " : "", (double)s->history[2 * k], (double)s->history[2 * k + 1]);
+      used += (size_t)snprintf(text + used, sizeof text - used, "%s%.0f: %.2e", used ? ", " : "", (double)s->history[2 * k], (double)s->history[2 * k + 1]);
     SETERRQ(c->density.world, TES_ERR_NUMBERS, "no steady state found: method %s %s at |L rho| = %.3g, wanted %.3g after %" PetscInt64_FMT " applications (last cycles: %s). Steady states may be several, or the damping very weak: "
             "try task: evolve to a long time, or a larger steady.rtol", rung_names[s->rung], why, (double)s->residual, (double)s->target, s->applications, text);
   }
@@ -276,7 +296,17 @@ static PetscErrorCode NextRung(TesProblem problem, Lindblad *c, const char why[]
   s->rung++;
   s->poor              = 0;
   s->rung_applications = 0;
+  s->mark_applications = 0;
   s->prepared          = PETSC_FALSE;
+  if (!(s->residual <= 10 * s->smallest)) { /* it diverged: from the beginning */
+    if (c->density.comm != MPI_COMM_NULL) {
+      PetscCall(LbSiteProductState(LbLiouvilleSpace(c->density.l), &c->model, s->f, &c->density.x));
+      PetscCall(Residual(c, &c->density.x, &s->residual));
+      s->applications++;
+    }
+    PetscCall(Share(c));
+  }
+  s->previous = s->smallest = s->mark = s->residual;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -288,16 +318,22 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
   const PetscReal  target = s->pass ? PetscMax(s->target, 1e-8 * s->start_residual) : s->target;
   const Rung       asked  = (Rung)s->rung;
   const PetscInt64 patience = asked == RUNG_SECULAR ? 3 : 20; /* a cycle without preconditioner gains little, and all the same arrives */
+  const char      *leave    = NULL;
 
   PetscFunctionBegin;
   if (c->density.comm != MPI_COMM_NULL) {
     const LbSpace *space = LbLiouvilleSpace(c->density.l);
     PetscInt64     count;
 
-    PetscCall(Prepare(c));
+    PetscCall(Prepare(problem, c));
     count = LbLiouvilleCount(c->density.l);
     if (s->rung == RUNG_PROPAGATE && !s->prepared) PetscCall(Propagate(c, x));
-    PetscCall(LbGcrotCycle(&s->solver, target, x, &s->residual));
+    if (ByIdr(c)) {
+      PetscBool broken;
+
+      PetscCall(LbIdrCycle(&s->idr, target, x, &s->residual, &broken));
+      s->broken = broken;
+    } else PetscCall(LbGcrotCycle(&s->solver, target, x, &s->residual));
     s->applications += LbLiouvilleCount(c->density.l) - count;
     if (s->pass) {
       const LbVec *v[2] = {&s->other, &c->density.x};
@@ -308,7 +344,7 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
   }
   s->prepared = PETSC_TRUE;
   PetscCall(Share(c));
-  if ((Rung)s->rung != asked && !s->pass) PetscCall(LbSay(problem, c, "steady: secular cannot be used (populations or coherences without decay); going on with %s", rung_names[s->rung]));
+  if ((Rung)s->rung != asked && !s->pass) PetscCall(LbSay(problem, c, "steady: %s cannot be used (%s without decay); going on with %s", rung_names[asked], asked == RUNG_SECULAR ? "populations or coherences" : "sites", rung_names[s->rung]));
   s->cycles++;
   s->rung_applications += s->applications - before;
   if (!s->pass) PetscCall(Record(s));
@@ -316,17 +352,34 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
   s->previous = s->residual;
   c->residual    = s->pass ? c->residual : s->residual;
   progress->work = (PetscReal)(s->applications - before) * c->model.size;
-  if (!isfinite(s->residual)) SETERRQ(c->density.world, TES_ERR_NUMBERS, "the residual of the steady state is not finite");
+  if (s->residual <= target) leave = NULL;
+  else if (s->broken) leave = "breaks down";
+  else if (!(s->residual <= GROWN * s->smallest)) leave = "diverges";
+  else if (s->poor >= patience) leave = "stagnates";
+  else if (s->rung == RUNG_KRONECKER && c->steady.method == 0 && s->rung_applications - s->mark_applications >= KRONECKER_AT && s->residual > 0.1 * s->mark) leave = "gains less than a factor of ten in 60 applications";
+  else if (s->rung_applications > c->steady.max_applications) leave = "has used steady.max_applications";
+  if (s->rung_applications - s->mark_applications >= KRONECKER_AT) {
+    s->mark_applications = s->rung_applications;
+    s->mark              = s->residual;
+  }
+  s->smallest = PetscMin(s->smallest, s->residual);
   if (s->residual <= target) {
     if (!s->pass && (c->steady.check_unique == 1 || (c->steady.check_unique == 0 && c->model.n <= 64))) {
       s->pass     = 1;
       s->previous = -1;
       s->poor     = 0;
       if (c->density.comm != MPI_COMM_NULL) {
-        PetscCall(RandomProduct(problem, LbLiouvilleSpace(c->density.l), &c->model, &s->other));
+        PetscCall(LbRandomProduct(TesProblemSeed(problem), LbLiouvilleSpace(c->density.l), &c->model, &s->other));
         s->solver.n_kept = 0;
+        s->idr.begun     = 0;
+        PetscCall(Residual(c, &s->other, &s->smallest));
+        s->applications++;
       }
-      s->kept = 0;
+      PetscCallMPI(MPI_Bcast(&s->smallest, 1, MPIU_REAL, 0, c->density.world));
+      PetscCallMPI(MPI_Bcast(&s->applications, 1, MPIU_INT64, 0, c->density.world));
+      s->mark              = s->smallest;
+      s->mark_applications = s->rung_applications;
+      s->kept              = 0;
     } else {
       s->converged = PETSC_TRUE;
       if (s->pass) {
@@ -334,12 +387,10 @@ static PetscErrorCode Step(TesProblem problem, Lindblad *c, TesProgress *progres
         s->unique       = s->distance <= 1e-5 ? PETSC_TRUE : PETSC_FALSE;
       }
     }
-  } else if (s->pass && (s->poor >= patience || s->rung_applications > c->steady.max_applications)) {
+  } else if (s->pass && leave) {
     s->converged = PETSC_TRUE; /* the answer stands; whether it is the only one stays unknown */
-  } else if (s->poor >= patience) {
-    PetscCall(NextRung(problem, c, "stagnates"));
-  } else if (s->rung_applications > c->steady.max_applications) {
-    PetscCall(NextRung(problem, c, "has used steady.max_applications"));
+  } else if (leave) {
+    PetscCall(NextRung(problem, c, leave));
   }
   snprintf(progress->phase, sizeof progress->phase, "%s%s, %d applications", s->pass ? "uniqueness, " : "", rung_names[s->rung], (int)s->applications);
   progress->merit_name = "|L rho|";
@@ -369,13 +420,13 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
   char       name[32];
 
   PetscFunctionBegin;
-  (void)problem;
   PetscCall(TesStateInt(state, "rung", &s->rung));
   PetscCall(TesStateInt(state, "cycles", &s->cycles));
   PetscCall(TesStateInt(state, "poor", &s->poor));
   PetscCall(TesStateInt(state, "pass", &s->pass));
   PetscCall(TesStateInt(state, "applications", &s->applications));
   PetscCall(TesStateInt(state, "rung_applications", &s->rung_applications));
+  PetscCall(TesStateInt(state, "mark_applications", &s->mark_applications));
   PetscCall(TesStateBool(state, "converged", &s->converged));
   PetscCall(TesStateBool(state, "prepared", &s->prepared));
   PetscCall(TesStateBool(state, "unique_known", &s->unique_known));
@@ -385,22 +436,32 @@ static PetscErrorCode State(TesProblem problem, Lindblad *c, TesState state)
   PetscCall(TesStateReal(state, "start_residual", &s->start_residual));
   PetscCall(TesStateReal(state, "previous", &s->previous));
   PetscCall(TesStateReal(state, "distance", &s->distance));
+  PetscCall(TesStateReal(state, "mark", &s->mark));
+  PetscCall(TesStateReal(state, "smallest", &s->smallest));
+  PetscCall(TesStateReals(state, "recurrence", LB_IDR * LB_IDR + 1, s->recurrence));
   PetscCall(TesStateRealsGrow(state, "history", &n, &s->history));
   s->n_history = n / 2;
   PetscCall(LbDensityState(c, "rho", &c->density.x, state));
   PetscCall(LbDensityState(c, "other", &s->other, state));
   PetscCall(TesStateInt(state, "kept", &s->kept));
   if (state->ops->mode == TES_STATE_WRITES_PROBLEM && s->kept && c->density.comm != MPI_COMM_NULL) {
-    PetscCall(Prepare(c));
-    s->solver.n_kept = (int)s->kept;
+    PetscCall(Prepare(problem, c));
+    if (ByIdr(c)) {
+      s->idr.begun = 1;
+      s->idr.omega = s->recurrence[LB_IDR * LB_IDR];
+      PetscCall(PetscArraycpy(s->idr.small, s->recurrence, LB_IDR * LB_IDR));
+    } else s->solver.n_kept = (int)s->kept;
   }
   for (int k = 0; k < s->kept; k++) {
-    LbVec *u = s->has_solver ? &s->solver.u[k] : &s->other, *image = s->has_solver ? &s->solver.c[k] : &s->other; /* idle ranks have no vectors */
+    const PetscBool idr   = ByIdr(c);
+    LbVec          *u     = !s->has_solver ? &s->other : idr ? &s->idr.u[k] : &s->solver.u[k]; /* idle ranks have no vectors */
+    LbVec          *image = !s->has_solver ? &s->other : idr ? &s->idr.g[k] : &s->solver.c[k];
 
     snprintf(name, sizeof name, "direction_%02d", k);
     PetscCall(LbDensityState(c, name, u, state));
     snprintf(name, sizeof name, "image_%02d", k);
     PetscCall(LbDensityState(c, name, image, state));
+    if (!k && idr) PetscCall(LbDensityState(c, "recurrence_residual", s->has_solver ? &s->idr.r : &s->other, state));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

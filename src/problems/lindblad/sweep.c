@@ -18,44 +18,17 @@ typedef struct {
 
 static const char *const inner_names[] = {"steady", "evolve"};
 
-/* a resolved deck without the sections of the driver, and without that of the steady state where points evolve */
-static PetscErrorCode OwnPart(const char deck[], PetscBool evolve, char **part)
-{
-  const char *const others[] = {"run:", "output:", "checkpoint:", "parallel:", "petsc:", evolve ? "steady:" : NULL, NULL};
-  PetscBool                keep     = PETSC_TRUE;
-  size_t                   used     = 0;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1(strlen(deck) + 1, part));
-  for (const char *line = deck; *line;) {
-    const char  *end    = strchr(line, '\n');
-    const size_t length = end ? (size_t)(end - line) + 1 : strlen(line);
-
-    if (line[0] != ' ' && line[0] != '-' && line[0] != '\n') {
-      keep = PETSC_TRUE;
-      for (const char *const *name = others; *name; name++)
-        if (!strncmp(line, *name, strlen(*name))) keep = PETSC_FALSE;
-    }
-    if (keep) {
-      memcpy(*part + used, line, length);
-      used += length;
-    }
-    line += length;
-  }
-  (*part)[used] = 0;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* the deck of one point; its complaints are the parent's */
 static PetscErrorCode PointDeck(TesProblem problem, Lindblad *c, PetscInt64 point, TesDeck *deck, Lindblad *child)
 {
+  static const char *const steady[] = {"steady:", NULL}; /* not for points that evolve */
   const char *text;
   char        assignment[512], *own;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(child, sizeof *child));
   PetscCall(TesDeckResolved(TesProblemDeck(problem), &text));
-  PetscCall(OwnPart(text, c->sweep.task ? PETSC_TRUE : PETSC_FALSE, &own));
+  PetscCall(TesProblemOwnText(text, c->sweep.task ? steady : NULL, &own));
   PetscCall(TesDeckCreateText(PETSC_COMM_SELF, TesDeckName(TesProblemDeck(problem)), strlen(own), own, deck));
   PetscCall(PetscFree(own));
   snprintf(assignment, sizeof assignment, "task=%s", inner_names[c->sweep.task]);

@@ -7,6 +7,8 @@
 #include <tessera/h5.h>
 #include "model.h"
 
+#define LB_TABLE_ROWS 10000000 /* every rank keeps the table: 160 MB */
+
 const char *const lb_time_names[] = {"constant", "sin", "ramp", "pulse", "table", "expression", NULL};
 
 /* two columns t, f; lines that begin with # or a letter are passed over; commas, blanks or semicolons between the numbers */
@@ -22,6 +24,10 @@ static PetscErrorCode ReadCsv(const char path[], LbTime *time, char message[256]
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   while (!message[0] && fgets(line, sizeof line, file)) {
+    if (time->n == LB_TABLE_ROWS) {
+      snprintf(message, 256, "has more than %d rows", LB_TABLE_ROWS);
+      break;
+    }
     char  *at = line + strspn(line, " \t\r\n"), *end;
     double t, f;
 
@@ -68,6 +74,7 @@ static PetscErrorCode ReadH5(const char path[], const char dataset[], LbTime *ti
   PetscCall(TesH5OpenRead(PETSC_COMM_SELF, path, &file));
   PetscCall(TesH5Shape(file, dataset, &found, &type, &n_axes, shape));
   if (!found || n_axes != 2 || shape[1] != 2) snprintf(message, 256, "has no dataset `%.80s` of shape [n][2] (t, f)", dataset);
+  else if (shape[0] > LB_TABLE_ROWS) snprintf(message, 256, "has %lld rows, at most %d are taken", (long long)shape[0], LB_TABLE_ROWS);
   else {
     time->n = (PetscInt)shape[0];
     PetscCall(PetscMalloc1(2 * time->n, &rows));

@@ -77,7 +77,8 @@ PetscErrorCode MgnoEvaluateReport(TesProblem problem, TesReport report);
 
 PetscBool      MgnoHasEnergy(const Mgno *m); /* the equation has an energy that the sample's input determines */
 PetscErrorCode MgnoPredictSetUp(TesProblem problem); /* looks at predict.file */
-PetscErrorCode MgnoResolutionStep(TesProblem problem); /* resolution.c; collective */
+PetscErrorCode MgnoShift(const MgnoPlan *from, const PetscReal *theta, const MgnoPlan *to, PetscReal *shifted); /* resolution.c: weights of the network with one more level, on top, from those of the trained one */
+PetscErrorCode MgnoResolutionStep(TesProblem problem); /* collective */
 PetscErrorCode MgnoResolutionReport(TesProblem problem, TesReport report);
 PetscInt64     MgnoPredictSteps(const Mgno *m);
 PetscErrorCode MgnoPredictStep(TesProblem problem, TesProgress *progress);

@@ -62,6 +62,10 @@ PetscErrorCode MgnoNetCreateSplit(const MgnoPlan *plan, PetscBool single, PetscB
           net->to[net->offset[i] + ((PetscInt64)tap * t->ci + c) * pad + o] = o < t->co ? t->first + pair * t->taps + tap : -1;
         }
   }
+  if (plan->n_blocks > 1) {
+    PetscCall(PetscCalloc3(plan->n_tensors, &net->has[0], plan->n_tensors, &net->has[1], plan->n_tensors, &net->has[2]));
+    for (PetscInt i = 0; i < plan->n_tensors; i++) net->has[plan->tensor[i].whole][i] = PETSC_TRUE;
+  }
   PetscCall(net->ops->create(net, training, recompute));
   PetscCall(MgnoNetRound(net, 1, 1, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -115,6 +119,7 @@ PetscErrorCode MgnoNetDestroy(MgnoNet *net)
   PetscCall(PetscFree((*net)->offset));
   PetscCall(PetscFree((*net)->to));
   PetscCall(PetscFree2((*net)->io, (*net)->home));
+  PetscCall(PetscFree3((*net)->has[0], (*net)->has[1], (*net)->has[2]));
   PetscCall(PetscFree(*net));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -171,7 +176,13 @@ PetscErrorCode MgnoNetBackward(MgnoNet net, const PetscReal *out_bar, PetscReal 
 PetscErrorCode MgnoNetClear(MgnoNet net)
 {
   PetscFunctionBegin;
-  PetscCall(PetscMemzero(net->gradient, (size_t)MgnoUnits(net) * (size_t)net->n_leaves * (size_t)net->n_packed * TesTypeBytes(net->type)));
+  for (PetscInt k = 0; k < MgnoUnits(net) * net->n_leaves; k++)
+    for (PetscInt i = 0; i < net->plan->n_tensors; i++) {
+      const PetscInt64 first = net->offset[i], n = net->offset[i + 1] - first;
+
+      if (net->has[0] && !net->has[k % net->n_leaves == net->n_leaves - 1][i]) continue; /* never written */
+      PetscCall(PetscMemzero((char *)net->gradient + (size_t)(k * net->n_packed + first) * TesTypeBytes(net->type), (size_t)n * TesTypeBytes(net->type)));
+    }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -190,6 +201,15 @@ PetscInt MgnoNetLeaves(MgnoNet net)
 const void *MgnoNetLeaf(MgnoNet net, PetscInt unit, PetscInt leaf)
 {
   return (const char *)net->gradient + ((size_t)unit * (size_t)net->n_leaves + (size_t)leaf) * (size_t)net->n_packed * TesTypeBytes(net->type);
+}
+
+const PetscBool *MgnoNetLeafTensors(MgnoNet net, PetscInt unit, PetscInt leaf)
+{
+  const MgnoShare *home = &net->home[net->rank];
+  const PetscInt   at   = unit * net->unit;
+
+  if (leaf < net->n_leaves - 1 || !net->has[0]) return net->has[0];
+  return net->has[at >= home->first && at < home->first + home->n ? 1 : 2];
 }
 
 PetscInt MgnoNetBlock(MgnoNet net, PetscInt leaf)

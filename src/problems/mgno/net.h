@@ -24,6 +24,7 @@ typedef struct {
   PetscInt layers, channels, c_in, c_out, levels;
   PetscInt pre[NET_LEVELS], post[NET_LEVELS];
   int      coarse, transfer, tie, skip, norm, activation;
+  PetscBool zero_start; /* coarse u begin at zero instead of as Pi u */
   PetscBool conv_bias, zero_transposed; /* zero_transposed: P sees zeros beyond every side, as the reference's does */
   NetSide   side[NET_DIM][2];
   PetscInt  blocks[NET_DIM], min_local; /* the grid is cut in so many blocks per dimension (0: 1) of at least min_local points (0: 4) on every level that is cut */
@@ -34,6 +35,7 @@ typedef struct {
   int        transposed;    /* kernel stored [ci][co][taps], else [co][ci][taps] */
   int        symmetric;     /* used as (K + K') / 2, K' its transpose as an operator */
   int        vector;        /* a bias, gamma or beta: [co], or [co][points] */
+  PetscBool  whole;         /* belongs to levels that are not cut: its gradient is in the last leaf, that of all others in the leaves of the blocks */
   PetscInt   co, ci, taps, k[NET_DIM];
   PetscInt64 first, size;   /* in the flat vector */
   PetscInt64 fan_in;        /* weights start uniform in +-1/sqrt(fan_in); 0: constant `start` */
@@ -102,6 +104,7 @@ typedef struct {
   MgnoNetClear       - gradients = 0
   MgnoNetLeaves      - gradients per unit that this rank has: one per block of the grid and, where the grid is cut, one for the levels that are not
   MgnoNetLeaf        - the packed gradient of a unit and a leaf (borrowed); leaves in the order of the blocks, x fastest, the levels that are not cut last
+  MgnoNetLeafTensors - [n_tensors] the tensors that may be other than zero in it; NULL: all. Those of the levels that are not cut are on the rank that has the unit's samples at home
   MgnoNetBlock       - the number of a leaf's block among all of the grid
   MgnoNetGradient    - type and length of a packed gradient, and the first one; MgnoNetOffsets: where each tensor begins in it [n_tensors + 1]
   MgnoNetUnpack      - from a packed vector of doubles to the flat order
@@ -120,6 +123,7 @@ PetscErrorCode    MgnoNetBackward(MgnoNet net, const PetscReal *out_bar, PetscRe
 PetscErrorCode    MgnoNetClear(MgnoNet net);
 PetscInt          MgnoNetLeaves(MgnoNet net);
 const void       *MgnoNetLeaf(MgnoNet net, PetscInt unit, PetscInt leaf);
+const PetscBool  *MgnoNetLeafTensors(MgnoNet net, PetscInt unit, PetscInt leaf);
 PetscInt          MgnoNetBlock(MgnoNet net, PetscInt leaf);
 const void       *MgnoNetGradient(MgnoNet net, TesType *type, PetscInt64 *n);
 const PetscInt64 *MgnoNetOffsets(MgnoNet net);
@@ -147,6 +151,7 @@ struct _MgnoNet {
   PetscInt64       *to;                /* [n_packed] place in the flat vector, -1 for padding */
   void             *gradient;          /* [units][leaves][n_packed] */
   PetscInt          n_leaves, units_held; /* units that `gradient` has room for */
+  PetscBool        *has[3];            /* [n_tensors] what is in a leaf: of a block, of the levels that are not cut, nothing; NULL: one leaf with all */
   PetscReal         bytes, seconds;
   /* the split; without one: a single rank */
   MgnoSplit         split;

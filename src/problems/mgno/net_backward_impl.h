@@ -9,25 +9,25 @@ static PetscErrorCode SmoothBack(Net *net, PetscInt after, PetscInt at, PetscInt
   const PetscInt  C = plan->spec.channels, S = plan->S[after][at], A = plan->A[after][at], Sb = plan->Sb[after][at], Ab = plan->Ab[after][at], ring = net->ghosts ? 1 : 0;
   const Cuts     *cuts = LevelCuts(net, l);
   Field          *q = &net->qf[l];
+  Flight          t;
 
   PetscFunctionBegin;
+  if (A >= 0 || need_f) PetscCall(ReadyBegin(net, ubar, NULL, ADJOINT, A >= 0 ? 2 : 1, &t)); /* its sums need the ghosts of the other field */
   WeightGradient(net, S, Three(net), A >= 0 ? r : f, 1, ubar, 1, ones, cuts, 0, cf, 1);
   if (Sb >= 0) BiasGradient(net, Sb, ubar, cuts, 1);
   if (A < 0) {
     if (!need_f) PetscFunctionReturn(PETSC_SUCCESS);
-    PetscCall(Ready(net, ubar, ADJOINT, 1));
-    Convolve(net, net->pack[S].wt, Three(net), ones, 1, PETSC_TRUE, C, ubar, fbar, ring, fbar, 1);
+    PetscCall(ConvolveInFlight(net, &t, 1, &(Convolution){net->pack[S].wt, Three(net), ones, 1, PETSC_TRUE, C, ubar, fbar, ring, fbar, 1}));
     Fold(net, fbar);
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(Ready(net, ubar, ADJOINT, 2));
-  Convolve(net, net->pack[S].wt, Three(net), ones, 1, PETSC_TRUE, C, ubar, q, ring, NULL, 1);
+  PetscCall(ConvolveInFlight(net, &t, 1, &(Convolution){net->pack[S].wt, Three(net), ones, 1, PETSC_TRUE, C, ubar, q, ring, NULL, 1}));
   Fold(net, q);
+  PetscCall(ReadyBegin(net, q, NULL, ADJOINT, 1, &t));
   AddTo(net, 1, q, fbar);
   WeightGradient(net, A, Three(net), u, 1, q, 1, ones, cuts, 0, C, -1);
   if (Ab >= 0) BiasGradient(net, Ab, q, cuts, -1);
-  PetscCall(Ready(net, q, ADJOINT, 1));
-  Convolve(net, net->pack[A].wt, Three(net), ones, 1, PETSC_TRUE, cf, q, ubar, ring, ubar, -1);
+  PetscCall(ConvolveInFlight(net, &t, 1, &(Convolution){net->pack[A].wt, Three(net), ones, 1, PETSC_TRUE, cf, q, ubar, ring, ubar, -1}));
   Fold(net, ubar);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -42,6 +42,7 @@ static PetscErrorCode UpBack(Net *net, PetscInt layer, PetscInt l, Store *store)
   const PetscBool    bridge = Bridges(net, l + 1);
   const Cuts        *cuts   = TransferCuts(net, l + 1);
   Field             *coarse = l + 1 == L - 1 ? U(net, store, 0, L - 1, Pre(net, L - 1)) : U(net, store, 1, l + 1, Post(net, l + 1)), *to = &net->ubar[l + 1];
+  Flight             t;
 
   PetscFunctionBegin;
   if (bridge) {
@@ -49,15 +50,11 @@ static PetscErrorCode UpBack(Net *net, PetscInt layer, PetscInt l, Store *store)
     to     = &net->bridge_u;
     Zero(net, to);
   }
-  PetscCall(Ready(net, &net->ubar[l], s->zero_transposed ? ZERO_SIDES : ADJOINT, 1));
+  PetscCall(ReadyBegin(net, &net->ubar[l], NULL, s->zero_transposed ? ZERO_SIDES : ADJOINT, 1, &t));
+  PetscCall(ConvolveInFlight(net, &t, 1, &(Convolution){s->tie == NET_TIE_NONE ? net->pack[P].wt : net->pack[P].w, fine->kp, fine->p, 2, PETSC_FALSE, C, &net->ubar[l], to, ring, to, 1}));
   /* x = the coarse field, y = ours. Tied, the kernel is that of R with the roles of the fields exchanged */
-  if (s->tie == NET_TIE_NONE) {
-    WeightGradient(net, P, fine->kp, coarse, 1, &net->ubar[l], 2, fine->p, cuts, ring, C, 1);
-    Convolve(net, net->pack[P].wt, fine->kp, fine->p, 2, PETSC_FALSE, C, &net->ubar[l], to, ring, to, 1);
-  } else {
-    WeightGradient(net, P, fine->kp, &net->ubar[l], 2, coarse, 1, fine->p, cuts, ring, C, 1);
-    Convolve(net, net->pack[P].w, fine->kp, fine->p, 2, PETSC_FALSE, C, &net->ubar[l], to, ring, to, 1);
-  }
+  if (s->tie == NET_TIE_NONE) WeightGradient(net, P, fine->kp, coarse, 1, &net->ubar[l], 2, fine->p, cuts, ring, C, 1);
+  else WeightGradient(net, P, fine->kp, &net->ubar[l], 2, coarse, 1, fine->p, cuts, ring, C, 1);
   Fold(net, to);
   if (bridge) PetscCall(Transpose(net, l + 1, to, &net->ubar[l + 1], PETSC_TRUE, 0));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -73,24 +70,23 @@ static PetscErrorCode DownBack(Net *net, PetscInt layer, PetscInt l, Store *stor
   const PetscBool    bridge = Bridges(net, l);
   const Cuts        *cuts   = TransferCuts(net, l);
   Field             *before = U(net, store, 0, l - 1, Pre(net, l - 1)), *source = s->coarse == NET_RESTRICT_RESIDUAL ? &store->rr[l] : &store->f[l - 1], *ubar = &net->ubar[l], *fbar = &net->fbar[l];
+  Flight             t;
 
   PetscFunctionBegin;
-  PetscCall(Ready(net, fbar, ADJOINT, 1));
-  if (bridge) {
+  PetscCall(ReadyBegin(net, fbar, plan->Pi[at] >= 0 ? ubar : NULL, ADJOINT, 1, &t));
+  if (bridge) { /* whole fields: nothing is on its way */
     PetscCall(Transpose(net, l, &net->bridge_f, fbar, PETSC_FALSE, 1));
     fbar = &net->bridge_f;
+    if (plan->Pi[at] >= 0) PetscCall(Transpose(net, l, &net->bridge_u, ubar, PETSC_FALSE, 1));
+    ubar = &net->bridge_u;
   }
+  if (plan->Pi[at] >= 0) WeightGradient(net, plan->Pi[at], fine->kr, before, 2, ubar, 1, fine->p, cuts, 0, C, 1);
+  WeightGradient(net, plan->R[at], fine->kr, source, 2, fbar, 1, fine->p, cuts, 0, cf, 1);
+  PetscCall(ReadyEnd(net, &t));
   if (plan->Pi[at] >= 0) {
-    PetscCall(Ready(net, ubar, ADJOINT, 1));
-    if (bridge) {
-      PetscCall(Transpose(net, l, &net->bridge_u, ubar, PETSC_FALSE, 1));
-      ubar = &net->bridge_u;
-    }
-    WeightGradient(net, plan->Pi[at], fine->kr, before, 2, ubar, 1, fine->p, cuts, 0, C, 1);
     Spread(net, net->pack[plan->Pi[at]].wt, fine->kr, fine->p, C, ubar, &net->ubar[l - 1], ring, &net->ubar[l - 1], 1);
     Fold(net, &net->ubar[l - 1]);
   }
-  WeightGradient(net, plan->R[at], fine->kr, source, 2, fbar, 1, fine->p, cuts, 0, cf, 1);
   if (s->coarse == NET_RESTRICT_RESIDUAL) {
     Field *q = &net->qf[l - 1];
 
@@ -171,7 +167,7 @@ static PetscErrorCode Backward(MgnoNet n, const PetscReal *out_bar, PetscReal *i
       net->k->multiply((ptrdiff_t)vbar->n[0] * vbar->c, RowOf(&store->d, b, j, k), row);
     }
     Written(ubar);
-    Zero(net, fbar);
+    if (s->skip != NET_AFFINE || !need) Zero(net, fbar);
     if (s->skip == NET_AFFINE) {
       WeightGradient(net, plan->B[t], single_tap, &net->v[t], 1, ubar, 1, zeros, cuts, 0, cf, 1);
       BiasGradient(net, plan->b[t], ubar, cuts, 1);

@@ -35,6 +35,17 @@ typedef struct {
   PetscReal *inverse[NET_LEVELS]; /* [sample] 1 / sqrt(s^2 + eps) */
 } Store;
 
+/* ghosts on their way from the neighbours: of up to two fields, all samples */
+typedef struct {
+  int         n;
+  Field      *f[2];
+  PetscInt    width[2], d;  /* layers of each field; the dimension that is on its way */
+  Ghosts      want[2];
+  size_t      size[2];      /* words per side */
+  PetscBool   moving;
+  MPI_Request request[4];
+} Flight;
+
 /* blocks of a level on this rank, or the level as one block */
 typedef struct {
   PetscInt  n, leaf;                            /* leaf of the first */
@@ -262,16 +273,52 @@ static void Fold(const Net *net, Field *f)
 
 #include "net_halo_impl.h"
 
-/* Ghosts of f, one point deep at least, as `want` says. deep: how many an exchange brings if the halo is wide. Collective where f is in patches */
-static PetscErrorCode Ready(Net *net, Field *f, Ghosts want, PetscInt deep)
+static PetscBool Lacks(const Field *f, Ghosts want, PetscInt depth)
+{
+  return !f->whole && (f->valid < depth || (f->filled == ZERO_SIDES && want != ZERO_SIDES)) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Ghosts of up to two fields, one point deep at least, as `want` says, are asked for; deep: how many an exchange brings if the halo is wide. Until ReadyEnd only points that read no neighbour's ghosts may be
+   worked on, and nothing else be exchanged. g may be NULL. Collective where the fields are in patches */
+static PetscErrorCode ReadyBegin(Net *net, Field *f, Field *g, Ghosts want, PetscInt deep, Flight *t)
+{
+  Field *both[2] = {f, g};
+
+  PetscFunctionBegin;
+  t->n      = 0;
+  t->moving = PETSC_FALSE;
+  for (int i = 0; i < 2 && both[i]; i++) {
+    if (Lacks(both[i], want, 1)) {
+      t->f[t->n]       = both[i];
+      t->want[t->n]    = want;
+      t->width[t->n++] = net->base->split.wide ? deep : 1;
+      both[i]->valid   = 0;
+      Sides(net, both[i], want); /* those of the inner points travel along at the corners */
+    } else if (both[i]->filled != want) {
+      Sides(net, both[i], want);
+    }
+  }
+  if (t->n) PetscCall(FlightBegin(net, t));
+  for (int i = 0; i < t->n; i++) Sides(net, t->f[i], want); /* and now beyond what has come: the inner part may be worked on */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReadyEnd(Net *net, Flight *t)
 {
   PetscFunctionBegin;
-  if (!f->whole && (f->valid < 1 || (f->filled == ZERO_SIDES && want != ZERO_SIDES))) {
-    const PetscInt width = net->base->split.wide ? deep : 1;
+  if (!t->n) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(FlightEnd(net, t));
+  for (int i = 0; i < t->n; i++) Sides(net, t->f[i], t->want[i]);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
 
-    PetscCall(Exchange(net, 1, &f, &width));
-  }
-  if (f->filled != want) Sides(net, f, want);
+static PetscErrorCode Ready(Net *net, Field *f, Ghosts want, PetscInt deep)
+{
+  Flight t;
+
+  PetscFunctionBegin;
+  PetscCall(ReadyBegin(net, f, NULL, want, deep, &t));
+  PetscCall(ReadyEnd(net, &t));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -326,31 +373,93 @@ static void Gather(const Net *net, const Taps *taps, const Field *x, const Petsc
 
 /* y = init + sign K x, stride 1 or 2. flip: the adjoint of a stride-1 convolution, taps mirrored. ci: channels read, co: padded channels made. ring: evaluated on the ring of sides too.
    The ghosts of x must be ready where there is more than one tap. */
-static void Convolve(const Net *net, const NREAL *w, const PetscInt k[], const PetscInt p[], PetscInt stride, PetscBool flip, PetscInt ci, const Field *x, Field *y, PetscInt ring, const Field *init, NREAL sign)
-{
-  const PetscInt dim  = net->plan->spec.dim, more = stride == 1 && k[0] > 1 ? Beyonds(net, x, init) : 0;
-  PetscInt       lo[NET_DIM], hi[NET_DIM], x0[NET_DIM], count[NET_DIM];
-  Taps           taps = {.ci = (int)ci, .co = y->c};
+typedef struct {
+  const NREAL    *w;
+  const PetscInt *k, *p;
+  PetscInt        stride;
+  PetscBool       flip;
+  PetscInt        ci;
+  const Field    *x;
+  Field          *y;
+  PetscInt        ring;
+  const Field    *init;
+  NREAL           sign;
+} Convolution;
 
-  Region(net, y, ring, more, lo, hi);
+/* its points lo .. hi - 1 */
+static void ConvolveBox(const Net *net, const Convolution *c, const PetscInt lo[], const PetscInt hi[])
+{
+  PetscInt x0[NET_DIM], count[NET_DIM];
+  Taps     taps = {.ci = (int)c->ci, .co = c->y->c};
+
   for (PetscInt d = 0; d < NET_DIM; d++) {
-    x0[d]    = stride * lo[d];
+    x0[d]    = c->stride * lo[d];
     count[d] = hi[d] - lo[d];
+    if (count[d] < 1) return;
   }
-  for (PetscInt a2 = 0; a2 < k[2]; a2++)
-    for (PetscInt a1 = 0; a1 < k[1]; a1++)
-      for (PetscInt a0 = 0; a0 < k[0]; a0++) {
+  for (PetscInt a2 = 0; a2 < c->k[2]; a2++)
+    for (PetscInt a1 = 0; a1 < c->k[1]; a1++)
+      for (PetscInt a0 = 0; a0 < c->k[0]; a0++) {
         const PetscInt a[NET_DIM] = {a0, a1, a2};
         ptrdiff_t      offset     = 0;
 
-        for (PetscInt d = 0; d < dim; d++) offset += (flip ? p[d] - a[d] : a[d] - p[d]) * x->s[d];
+        for (PetscInt d = 0; d < net->plan->spec.dim; d++) offset += (c->flip ? c->p[d] - a[d] : a[d] - c->p[d]) * c->x->s[d];
         taps.offset[taps.taps] = offset;
-        taps.w[taps.taps]      = w + (ptrdiff_t)taps.taps * ci * y->c;
+        taps.w[taps.taps]      = c->w + (ptrdiff_t)taps.taps * c->ci * c->y->c;
         taps.taps++;
       }
-  Gather(net, &taps, x, x0, stride, y, lo, 1, count, init, sign);
+  Gather(net, &taps, c->x, x0, c->stride, c->y, lo, 1, count, c->init, c->sign);
+}
+
+/* the part of a region that reads ghosts which are still on their way: `side` 0, 1; the rest: -1. Nothing is left to a wide halo's inner part: it is worked on beyond the patch afterwards */
+static void Part(const Net *net, const Convolution *c, const Flight *t, int side, PetscInt lo[], PetscInt hi[])
+{
+  const PetscInt d = t->d, more = c->stride == 1 && c->k[0] > 1 ? Beyonds(net, c->x, c->init) : 0;
+  PetscInt       from, to;
+
+  Region(net, c->y, c->ring, more, lo, hi);
+  if (!t->moving) return;
+  from = lo[d] + (net->neighbour[d][0] >= 0 ? 1 : 0);
+  to   = PetscMax(from, hi[d] - (net->neighbour[d][1] >= 0 ? 1 : 0));
+  if (side < 0) lo[d] = from, hi[d] = to;
+  else if (side == 0) hi[d] = from;
+  else lo[d] = to;
+}
+
+static void Convolve(const Net *net, const NREAL *w, const PetscInt k[], const PetscInt p[], PetscInt stride, PetscBool flip, PetscInt ci, const Field *x, Field *y, PetscInt ring, const Field *init, NREAL sign)
+{
+  const Convolution c    = {w, k, p, stride, flip, ci, x, y, ring, init, sign};
+  const PetscInt    more = stride == 1 && k[0] > 1 ? Beyonds(net, x, init) : 0;
+  PetscInt          lo[NET_DIM], hi[NET_DIM];
+
+  Region(net, y, ring, more, lo, hi);
+  ConvolveBox(net, &c, lo, hi);
   y->valid  = more;
   y->filled = STALE;
+}
+
+/* several convolutions of the fields of a flight: what reads no ghosts of neighbours while these are on their way, the rest when they are there. Collective like ReadyEnd */
+static PetscErrorCode ConvolveInFlight(Net *net, Flight *t, int n, const Convolution c[])
+{
+  const PetscBool apart = t->moving && !net->base->split.wide ? PETSC_TRUE : PETSC_FALSE;
+  Flight          sides = *t;
+  PetscInt        lo[NET_DIM], hi[NET_DIM];
+
+  PetscFunctionBegin;
+  for (int i = 0; i < n && apart; i++) {
+    Part(net, &c[i], t, -1, lo, hi);
+    ConvolveBox(net, &c[i], lo, hi);
+  }
+  PetscCall(ReadyEnd(net, t));
+  for (int i = 0; i < n; i++) {
+    for (int side = 0; side < 2 && apart; side++) {
+      Part(net, &c[i], &sides, side, lo, hi);
+      ConvolveBox(net, &c[i], lo, hi);
+    }
+    if (apart) Written(c[i].y);
+    else Convolve(net, c[i].w, c[i].k, c[i].p, c[i].stride, c[i].flip, c[i].ci, c[i].x, c[i].y, c[i].ring, c[i].init, c[i].sign);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscInt FloorHalf(PetscInt i)

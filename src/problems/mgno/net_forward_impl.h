@@ -8,22 +8,25 @@ static PetscErrorCode Smooth(Net *net, PetscInt after, PetscInt at, Field *f, Fi
   const MgnoPlan *plan = net->plan;
   const PetscInt  C = plan->spec.channels, S = plan->S[after][at], A = plan->A[after][at], Sb = plan->Sb[after][at], Ab = plan->Ab[after][at];
   Field          *from = f;
+  Flight          t;
 
   PetscFunctionBegin;
   if (A >= 0) {
-    if (net->base->split.wide && !u->whole && (u->valid < 3 || f->valid < 2)) { /* then S and whatever follows it need no exchange */
-      Field   *both[2]  = {u, f};
-      PetscInt width[2] = {3, 2};
+    const Convolution c = {net->pack[A].w, Three(net), ones, 1, PETSC_FALSE, C, u, r, 0, f, -1};
 
-      PetscCall(Exchange(net, f->valid < 2 ? 2 : 1, both, width));
+    if (net->base->split.wide && !u->whole && (u->valid < 3 || f->valid < 2)) { /* then S and whatever follows it need no exchange */
+      Flight both = {.n = f->valid < 2 ? 2 : 1, .f = {u, f}, .width = {3, 2}};
+
+      PetscCall(FlightBegin(net, &both));
+      PetscCall(FlightEnd(net, &both));
     }
-    PetscCall(Ready(net, u, PRIMAL, 3));
-    Convolve(net, net->pack[A].w, Three(net), ones, 1, PETSC_FALSE, C, u, r, 0, f, -1);
+    PetscCall(ReadyBegin(net, u, NULL, PRIMAL, 3, &t));
+    PetscCall(ConvolveInFlight(net, &t, 1, &c));
     if (Ab >= 0) AddBias(net, net->pack[Ab].w, -1, r);
     from = r;
   }
-  PetscCall(Ready(net, from, PRIMAL, 2));
-  Convolve(net, net->pack[S].w, Three(net), ones, 1, PETSC_FALSE, cf, from, u_after, 0, A >= 0 ? u : NULL, 1);
+  PetscCall(ReadyBegin(net, from, NULL, PRIMAL, 2, &t));
+  PetscCall(ConvolveInFlight(net, &t, 1, &(Convolution){net->pack[S].w, Three(net), ones, 1, PETSC_FALSE, cf, from, u_after, 0, A >= 0 ? u : NULL, 1}));
   if (Sb >= 0) AddBias(net, net->pack[Sb].w, 1, u_after);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -82,22 +85,22 @@ static PetscErrorCode Cycle(Net *net, PetscInt layer, Store *store, Field **cycl
     if (l) {
       const MgnoLevel *fine   = &plan->level[l - 1];
       const PetscBool  bridge = Bridges(net, l);
+      Convolution      down[2];
+      Flight           t;
       Field           *before = U(net, store, 0, l - 1, Pre(net, l - 1)), *source = &store->f[l - 1], *u = U(net, store, 0, l, 0), *f_to = bridge ? &net->bridge_f : &store->f[l], *u_to = bridge ? &net->bridge_u : u;
 
-      PetscCall(Ready(net, before, PRIMAL, 1));
       if (s->coarse == NET_RESTRICT_RESIDUAL) {
         source = &store->rr[l];
-        Convolve(net, net->pack[plan->Ar[at]].w, Three(net), ones, 1, PETSC_FALSE, s->channels, before, source, 0, &store->f[l - 1], -1);
+        PetscCall(ReadyBegin(net, before, NULL, PRIMAL, 1, &t));
+        PetscCall(ConvolveInFlight(net, &t, 1, &(Convolution){net->pack[plan->Ar[at]].w, Three(net), ones, 1, PETSC_FALSE, s->channels, before, source, 0, &store->f[l - 1], -1}));
       }
-      PetscCall(Ready(net, source, PRIMAL, 1));
-      Convolve(net, net->pack[plan->R[at]].w, fine->kr, fine->p, 2, PETSC_FALSE, cf, source, f_to, 0, NULL, 1);
+      PetscCall(ReadyBegin(net, before, source, PRIMAL, 1, &t));
+      down[0] = (Convolution){net->pack[plan->R[at]].w, fine->kr, fine->p, 2, PETSC_FALSE, cf, source, f_to, 0, NULL, 1};
+      if (plan->Pi[at] >= 0) down[1] = (Convolution){net->pack[plan->Pi[at]].w, fine->kr, fine->p, 2, PETSC_FALSE, s->channels, before, u_to, 0, NULL, 1};
+      PetscCall(ConvolveInFlight(net, &t, plan->Pi[at] >= 0 ? 2 : 1, down));
+      if (plan->Pi[at] < 0) Zero(net, u); /* the coarse problem begins at zero */
       if (bridge) PetscCall(Transpose(net, l, f_to, &store->f[l], PETSC_TRUE, 0));
-      if (plan->Pi[at] < 0) {
-        Zero(net, u); /* tied symmetric: the coarse problem begins at zero */
-      } else {
-        Convolve(net, net->pack[plan->Pi[at]].w, fine->kr, fine->p, 2, PETSC_FALSE, s->channels, before, u_to, 0, NULL, 1);
-        if (bridge) PetscCall(Transpose(net, l, u_to, u, PETSC_TRUE, 0));
-      }
+      if (bridge && plan->Pi[at] >= 0) PetscCall(Transpose(net, l, u_to, u, PETSC_TRUE, 0));
     }
     for (PetscInt i = 0; i < Pre(net, l); i++) PetscCall(Smooth(net, 0, first + i, &store->f[l], U(net, store, 0, l, i), Rs(net, store, 0, l, i), U(net, store, 0, l, i + 1), cf));
   }
@@ -125,7 +128,27 @@ static PetscErrorCode Cycle(Net *net, PetscInt layer, Store *store, Field **cycl
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Fields that carry C_f channels and are shared by the layers have another padding in the first one: views with the strides of that many channels. */
+/* the ring of all samples back to zero */
+static void ClearRing(const Net *net, Field *f)
+{
+  const PetscInt dim = net->plan->spec.dim, ring = net->ring, ry = dim > 1 ? ring : 0, rz = dim > 2 ? ring : 0;
+
+  for (PetscInt b = 0; b < f->room; b++)
+    for (PetscInt z = -rz; z < f->n[2] + rz; z++)
+      for (PetscInt y = -ry; y < f->n[1] + ry; y++) {
+        NREAL       *row  = RowOf(f, b, y, z);
+        const size_t side = (size_t)ring * (size_t)f->c * sizeof(NREAL);
+
+        if (y < 0 || y >= f->n[1] || z < 0 || z >= f->n[2]) {
+          memset(row - ring * f->s[0], 0, 2 * side + (size_t)f->n[0] * (size_t)f->c * sizeof(NREAL));
+        } else {
+          memset(row - ring * f->s[0], 0, side);
+          memset(row + f->n[0] * f->s[0], 0, side);
+        }
+      }
+}
+
+/* Fields that carry C_f channels and are shared by the layers have another padding in the first one: views with the strides of that many channels. What they hold is written before it is read. */
 static void View(const Net *net, PetscInt channels, Field *f)
 {
   const PetscInt c     = (channels + MGNO_PAD - 1) / MGNO_PAD * MGNO_PAD;
@@ -142,7 +165,7 @@ static void View(const Net *net, PetscInt channels, Field *f)
   }
   f->sample = stride;
   f->o      = f->data + first;
-  memset(f->data, 0, (size_t)stride * (size_t)f->room * sizeof(NREAL));
+  ClearRing(net, f);
   Written(f);
 }
 

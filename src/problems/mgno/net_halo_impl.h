@@ -1,6 +1,7 @@
 /* What travels between the ranks of a split; part of net_fields_impl.h, included once per precision.
 
-   Exchange   ghosts of patches from the neighbours, one dimension after the other, so that corners come along; all samples and up to two fields in one message per side
+   Flight     ghosts of patches from the neighbours, one dimension after the other, so that corners come along; all samples and up to two fields in one message per side. While the last dimension
+              is on its way the inner points are worked on (ReadyBegin, ConvolveInner)
    ToWhole    patches of all samples -> whole levels of each rank's own samples (home): the transpose before the levels that are not cut
    ToPatches  the way back, with one point of ghosts around each patch
    InOut      arrays of whole inputs or outputs, of the samples that a rank has them of (io), to or from patches of level 0
@@ -45,45 +46,76 @@ static size_t Layers(const Net *net, Field *f, PetscInt d, PetscInt at, PetscInt
   return used;
 }
 
-/* Collective on the split: `width` layers of ghosts of each field */
-static PetscErrorCode Exchange(Net *net, int n, Field *f[], const PetscInt width[])
+/* the layers of points of dimension d that go to both sides are packed and on their way */
+static PetscErrorCode Depart(Net *net, Flight *t, PetscInt d)
 {
-  const MPI_Comm  comm = net->base->split.comm;
-  const PetscReal t0   = TesNow();
+  const MPI_Comm comm = net->base->split.comm;
+  size_t         room = 0;
 
   PetscFunctionBegin;
-  for (PetscInt d = 0; d < net->plan->spec.dim; d++) {
-    MPI_Request request[4];
-    size_t      room = 0, size[2] = {0, 0};
-
-    if (net->neighbour[d][0] < 0 && net->neighbour[d][1] < 0) continue;
-    for (int i = 0; i < n; i++) room += (size_t)f[i]->sample * (size_t)Count(net, f[i]) / (size_t)(f[i]->n[d] + 2 * net->ring) * (size_t)width[i];
-    PetscCall(SlabRoom(net, room));
-    for (int side = 0; side < 2; side++) {
-      for (int i = 0; i < n; i++) size[side] += Layers(net, f[i], d, side ? f[i]->n[d] - width[i] : 0, width[i], net->slab[0][side] + size[side], PETSC_TRUE);
-    }
-    PetscCheck(size[0] * sizeof(NREAL) < 2147483647, comm, PETSC_ERR_ARG_OUTOFRANGE, "ghosts of one side are larger than one message");
-    for (int side = 0; side < 2; side++) {
-      const int other = net->neighbour[d][side] < 0 ? MPI_PROC_NULL : (int)net->neighbour[d][side];
-
-      PetscCallMPI(MPI_Irecv(net->slab[1][side], (PetscMPIInt)(size[side] * sizeof(NREAL)), MPI_BYTE, other, 1 - side, comm, &request[side]));
-    }
-    for (int side = 0; side < 2; side++) {
-      const int other = net->neighbour[d][side] < 0 ? MPI_PROC_NULL : (int)net->neighbour[d][side];
-
-      PetscCallMPI(MPI_Isend(net->slab[0][side], (PetscMPIInt)(size[side] * sizeof(NREAL)), MPI_BYTE, other, side, comm, &request[2 + side]));
-    }
-    PetscCallMPI(MPI_Waitall(4, request, MPI_STATUSES_IGNORE));
-    for (int side = 0; side < 2; side++) {
-      size_t used = 0;
-
-      if (net->neighbour[d][side] < 0) continue;
-      for (int i = 0; i < n; i++) used += Layers(net, f[i], d, side ? f[i]->n[d] : -width[i], width[i], net->slab[1][side] + used, PETSC_FALSE);
-    }
+  t->d = d;
+  for (int i = 0; i < t->n; i++) room += (size_t)t->f[i]->sample * (size_t)Count(net, t->f[i]) / (size_t)(t->f[i]->n[d] + 2 * net->ring) * (size_t)t->width[i];
+  PetscCall(SlabRoom(net, room));
+  for (int side = 0; side < 2; side++) {
+    t->size[side] = 0;
+    for (int i = 0; i < t->n; i++) t->size[side] += Layers(net, t->f[i], d, side ? t->f[i]->n[d] - t->width[i] : 0, t->width[i], net->slab[0][side] + t->size[side], PETSC_TRUE);
   }
-  for (int i = 0; i < n; i++) {
-    f[i]->valid  = width[i];
-    f[i]->filled = STALE;
+  PetscCheck(t->size[0] * sizeof(NREAL) < 2147483647, comm, PETSC_ERR_ARG_OUTOFRANGE, "ghosts of one side are larger than one message");
+  for (int side = 0; side < 2; side++) {
+    const int other = net->neighbour[d][side] < 0 ? MPI_PROC_NULL : (int)net->neighbour[d][side];
+
+    PetscCallMPI(MPI_Irecv(net->slab[1][side], (PetscMPIInt)(t->size[side] * sizeof(NREAL)), MPI_BYTE, other, 1 - side, comm, &t->request[side]));
+  }
+  for (int side = 0; side < 2; side++) {
+    const int other = net->neighbour[d][side] < 0 ? MPI_PROC_NULL : (int)net->neighbour[d][side];
+
+    PetscCallMPI(MPI_Isend(net->slab[0][side], (PetscMPIInt)(t->size[side] * sizeof(NREAL)), MPI_BYTE, other, side, comm, &t->request[2 + side]));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Arrive(Net *net, Flight *t)
+{
+  const PetscInt d = t->d;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Waitall(4, t->request, MPI_STATUSES_IGNORE));
+  for (int side = 0; side < 2; side++) {
+    size_t used = 0;
+
+    if (net->neighbour[d][side] < 0) continue;
+    for (int i = 0; i < t->n; i++) used += Layers(net, t->f[i], d, side ? t->f[i]->n[d] : -t->width[i], t->width[i], net->slab[1][side] + used, PETSC_FALSE);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Collective on the split: width[i] layers of ghosts of each field of t. All dimensions but the last are exchanged, the last is on its way; FlightEnd waits for it. One flight at a time */
+static PetscErrorCode FlightBegin(Net *net, Flight *t)
+{
+  const PetscReal t0 = TesNow();
+
+  PetscFunctionBegin;
+  t->moving = PETSC_FALSE;
+  for (PetscInt d = 0; d < net->plan->spec.dim; d++) {
+    if (net->neighbour[d][0] < 0 && net->neighbour[d][1] < 0) continue;
+    if (t->moving) PetscCall(Arrive(net, t));
+    PetscCall(Depart(net, t, d));
+    t->moving = PETSC_TRUE;
+  }
+  net->base->seconds += TesNow() - t0;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FlightEnd(Net *net, Flight *t)
+{
+  const PetscReal t0 = TesNow();
+
+  PetscFunctionBegin;
+  if (t->moving) PetscCall(Arrive(net, t));
+  t->moving = PETSC_FALSE;
+  for (int i = 0; i < t->n; i++) {
+    t->f[i]->valid  = t->width[i];
+    t->f[i]->filled = STALE;
   }
   net->base->seconds += TesNow() - t0;
   PetscFunctionReturn(PETSC_SUCCESS);

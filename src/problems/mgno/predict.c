@@ -22,6 +22,8 @@ static PetscErrorCode Shape(TesProblem problem, PetscInt64 *n)
   for (PetscInt d = 0; d < m->grid.dim; d++)
     PetscCheck(shape[axes - 1 - d] == m->n[d], TesProblemComm(problem), TES_ERR_DECK, "`predict.file`: /x of %s has %" PetscInt64_FMT " points along %c, the deck says grid.n = %" PetscInt_FMT, m->predict.file, shape[axes - 1 - d], "xyz"[d],
                m->n[d]);
+  PetscCheck(shape[0] <= PETSC_MAX_INT, TesProblemComm(problem), TES_ERR_DECK, "`predict.file`: /x of %s has %" PetscInt64_FMT " samples, at most %d are done in one run", m->predict.file, shape[0],
+             PETSC_MAX_INT);
   *n = shape[0];
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -45,6 +47,17 @@ PetscInt64 MgnoPredictSteps(const Mgno *m)
   return (Count(m) + m->data.part - 1) / m->data.part;
 }
 
+/* an input that is no number gives an output that is none: said before it is computed */
+static PetscErrorCode AllFinite(const Mgno *m, PetscInt64 first, PetscInt64 n_local, const PetscReal x[])
+{
+  const PetscInt64 values = (PetscInt64)m->model.in_channels * m->points;
+
+  PetscFunctionBegin;
+  for (PetscInt64 i = 0; i < n_local * values; i++)
+    PetscCheck(!PetscIsInfOrNanReal(x[i]), PETSC_COMM_SELF, TES_ERR_DECK, "`predict.file`: /x of %s is not finite in sample %" PetscInt64_FMT, m->predict.file, first + i / values);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* the inputs of a part, on the ranks that work on them */
 static PetscErrorCode Inputs(TesProblem problem, PetscInt64 first, const MgnoWork *work, PetscReal *x)
 {
@@ -61,6 +74,7 @@ static PetscErrorCode Inputs(TesProblem problem, PetscInt64 first, const MgnoWor
     PetscCall(TesH5OpenRead(TesProblemComm(problem), m->predict.file, &file));
     PetscCall(TesH5ReadItem(TesProblemComm(problem), file, "/x", &item));
     PetscCall(TesH5Close(&file));
+    PetscCall(TesAgree(TesProblemComm(problem), AllFinite(m, first + work->first, work->n_local, x)));
   } else {
     PetscInt64 *pair;
     PetscReal  *y;

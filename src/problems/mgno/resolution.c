@@ -59,8 +59,7 @@ static void Average(const Mgno *m, PetscInt factor, const PetscReal *fine, Petsc
   }
 }
 
-/* weights of the network with one more level from those of the trained one, tensor by tensor */
-static PetscErrorCode Shift(const MgnoPlan *from, const PetscReal *theta, const MgnoPlan *to, PetscReal *shifted)
+PetscErrorCode MgnoShift(const MgnoPlan *from, const PetscReal *theta, const MgnoPlan *to, PetscReal *shifted)
 {
   PetscFunctionBegin;
   for (PetscInt i = 0; i < to->n_tensors; i++) {
@@ -210,7 +209,7 @@ static PetscErrorCode Run(Mgno *m, PetscInt factor, PetscInt64 first, const TesP
       MgnoModelSpec(&middle, &spec);
       PetscCall(MgnoPlanCreate(&spec, &plan));
       PetscCall(PetscMalloc1(plan->size, &shifted));
-      PetscCall(Shift(from, theta, plan, shifted));
+      PetscCall(MgnoShift(from, theta, plan, shifted));
       if (step) {
         MgnoPlan *old = (MgnoPlan *)from;
 

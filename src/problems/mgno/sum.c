@@ -76,9 +76,15 @@ PetscErrorCode MgnoSumBegin(MgnoSum s, const MgnoWork *work)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static void Widen(TesType type, PetscInt64 n, const void *from, PetscReal *to)
+/* a leaf added to `to`; with: the tensors to look at */
+static void Widen(MgnoNet net, TesType type, const void *from, const PetscBool with[], PetscInt n_tensors, PetscReal *to)
 {
-  for (PetscInt64 i = 0; i < n; i++) to[i] += type == TES_F32 ? (PetscReal)((const float *)from)[i] : ((const PetscReal *)from)[i];
+  const PetscInt64 *first = MgnoNetOffsets(net);
+
+  for (PetscInt t = 0; t < n_tensors; t++) {
+    if (with && !with[t]) continue;
+    for (PetscInt64 i = first[t]; i < first[t + 1]; i++) to[i] += type == TES_F32 ? (PetscReal)((const float *)from)[i] : ((const PetscReal *)from)[i];
+  }
 }
 
 /* collective on the group */
@@ -94,11 +100,11 @@ PetscErrorCode MgnoSumRound(MgnoSum s, MgnoNet net, PetscInt64 units)
     PetscReal *leaf;
 
     if (s->reducer) {
-      for (PetscInt k = 0; k < s->leaves; k++) PetscCall(TesReducerAdd(s->reducer, type, MgnoNetLeaf(net, (PetscInt)u, k)));
+      for (PetscInt k = 0; k < s->leaves; k++) PetscCall(TesReducerAddSome(s->reducer, type, MgnoNetLeaf(net, (PetscInt)u, k), MgnoNetLeafTensors(net, (PetscInt)u, k)));
       continue;
     }
     PetscCall(TesTreeLeaf(s->tree, &leaf));
-    for (PetscInt k = 0; k < s->leaves; k++) Widen(type, n, MgnoNetLeaf(net, (PetscInt)u, k), leaf + k * n);
+    for (PetscInt k = 0; k < s->leaves; k++) Widen(net, type, MgnoNetLeaf(net, (PetscInt)u, k), MgnoNetLeafTensors(net, (PetscInt)u, k), s->m->plan->n_tensors, leaf + k * n);
     if (r->members > 1) PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, leaf + (s->leaves - 1) * n, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, r->group)); /* one contribution: exact */
     PetscCall(TesTreePush(s->tree));
   }

@@ -53,6 +53,20 @@ case_restart() { # a steady state, a correlation and a sweep cut and gone on wit
         "$program" compare whole_$deck cut_$deck --rtol 1e-7
     done
 }
+case_ladder() { # each method of the ladder by its key: the site preconditioner cut and gone on with to the same bits by other ranks and transport; where it is useless it says so; auto leaves it for the next one
+    local sites=(--set steady.method=kronecker --set hamiltonian.1.coeff=1.2 --set hamiltonian.0.coeff=0.5 --set "jumps.0.rate=1" --set steady.check_unique=false)
+    run 1 whole steady_tfim "${sites[@]}"
+    run 2 later steady_tfim "${sites[@]}" --set run.steps=1 2>/dev/null || [ $? = 75 ]
+    run 3 later steady_tfim "${sites[@]}" --restart --set parallel.transport=messages; "$program" compare whole later
+    # strong coupling, weak damping: no answer, and a history
+    if run 1 hard steady_tfim --set steady.method=kronecker --set hamiltonian.0.coeff=1.5 --set hamiltonian.1.coeff=1.2 --set "jumps.0.rate=0.3" 2>hard.err; then exit 1; else [ $? = 4 ]; fi
+    grep -q "method kronecker .* at .*last cycles: [0-9]*: [0-9.e+-]*" hard.err
+    # in between: auto begins with the sites, sees that they gain too little, begins anew without them, across a restart too
+    local between=(--set system.sites.0.count=9 --set hamiltonian.0.coeff=1.9 --set hamiltonian.1.coeff=0.6 --set steady.rtol=1e-6)
+    timeout 200 mpirun -n 2 "$program" run "$decks/steady_tfim.yaml" --output between "${between[@]}" >said; grep -q "kronecker gains less than a factor of ten in 60 applications at .*; going on with gcrot" said
+    run 1 parts steady_tfim "${between[@]}" --set run.steps=6 2>/dev/null || [ $? = 75 ]
+    run 2 parts steady_tfim "${between[@]}" --restart; "$program" compare between parts
+}
 case_short() { # every deck runs
     run 2 xyz xyz_square --set time.end=0.1
     run 1 bh bose_hubbard_dimer --set time.end=0.4

@@ -1,212 +1,18 @@
-/* The Liouvillian against matrices built here: 200 random models from random decks against dense Kronecker products, the windows of larger systems term by term, instruction sets against each other, the
-   adjoint, and the integrators against the exponential of a dense matrix and by their orders. */
+/* The Liouvillian against matrices built here: 200 random models from random decks against dense Kronecker products (random_model.h), the ket-bra form against the product basis of Hermitian matrices, the windows of larger systems
+   term by term, messages against shared memory, instruction sets against each other, the adjoint. */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tessera/driver.h>
-#include <tessera/linalg.h>
 #include <tessera/random.h>
 #include <tessera/test.h>
 #include "../../../src/problems/lindblad/lindblad.h"
 #include "../../../src/problems/lindblad/pauli.h"
+#include "models.h"
+#include "random_model.h"
 
 extern const TesProblemKind TesProblemLindblad;
-
-typedef double _Complex Z;
-
-/* ---- a random model, as text and as matrices ---- */
-
-typedef struct {
-  int  n_sites, dim[4], n;
-  Z   *h;            /* [n][n] at time 0.3 */
-  int  n_jumps;
-  Z   *jump[16];     /* with the square root of rate and factor */
-  char deck[8192];
-  int  seed, draw;
-} Random;
-
-static double Uniform(Random *r)
-{
-  double u[2];
-
-  TesRandomUniform(r->seed, TES_STREAM_TEST, (uint32_t)r->draw++, 0, 0, u);
-  return u[0];
-}
-
-static int Below(Random *r, int n)
-{
-  return (int)(n * Uniform(r));
-}
-
-static void Say(Random *r, const char format[], ...)
-{
-  size_t  used = strlen(r->deck);
-  va_list list;
-
-  va_start(list, format);
-  vsnprintf(r->deck + used, sizeof r->deck - used, format, list);
-  va_end(list);
-}
-
-/* the name of a random operator of dimension d and its matrix, row-major */
-static void RandomOperator(Random *r, int d, char name[16], Z m[16])
-{
-  const int kind = Below(r, d == 2 ? 6 : 4), i = Below(r, d), j = Below(r, d);
-
-  memset(m, 0, 16 * sizeof *m);
-  if (d == 2 && kind < 5) {
-    static const char *const names[] = {"X", "Y", "Z", "Sp", "Sm"};
-
-    snprintf(name, 16, "%s", names[kind]);
-    if (kind == 0) m[1] = m[2] = 1;
-    if (kind == 1) m[1] = -LB_I, m[2] = LB_I;
-    if (kind == 2) m[0] = 1, m[3] = -1;
-    if (kind == 3) m[1] = 1;
-    if (kind == 4) m[2] = 1;
-  } else if (kind == 0) {
-    snprintf(name, 16, "a");
-    for (int k = 1; k < d; k++) m[(k - 1) * d + k] = sqrt(k);
-  } else if (kind == 1) {
-    snprintf(name, 16, "ad*a");
-    for (int k = 0; k < d; k++) m[k * d + k] = k;
-  } else if (kind == 2) {
-    snprintf(name, 16, "ad");
-    for (int k = 1; k < d; k++) m[k * d + k - 1] = sqrt(k);
-  } else {
-    snprintf(name, 16, "\"E:%d,%d\"", i, j);
-    m[i * d + j] = 1;
-  }
-}
-
-/* out += c (op on site, other_op on other site) on the whole space; other < 0: one site */
-static void AddKron(const Random *r, Z c, int site, const Z *op, int other, const Z *other_op, Z *out)
-{
-  for (int i = 0; i < r->n; i++)
-    for (int j = 0; j < r->n; j++) {
-      Z   value = c;
-      int a = i, b = j;
-
-      for (int m = 0; m < r->n_sites; m++) {
-        const int d = r->dim[m], x = a % d, y = b % d;
-
-        if (m == site) value *= op[x * d + y];
-        else if (m == other) value *= other_op[x * d + y];
-        else if (x != y) value = 0;
-        a /= d;
-        b /= d;
-      }
-      out[i * r->n + j] += value;
-    }
-}
-
-/* ops and places of one random product, as text; its matrix is added to out with c (and its adjoint with conj c) */
-static void RandomProduct(Random *r, Z c, int hc, Z *out)
-{
-  const int two = r->n_sites > 1 && Below(r, 2), site = Below(r, r->n_sites), other = two ? (site + 1 + Below(r, r->n_sites - 1)) % r->n_sites : -1;
-  char      first[16], second[16];
-  Z         m1[16], m2[16], *whole = calloc((size_t)(r->n * r->n), sizeof *whole);
-
-  RandomOperator(r, r->dim[site], first, m1);
-  if (two) RandomOperator(r, r->dim[other], second, m2);
-  if (two) Say(r, "ops: [%s, %s], on: [[%d, %d]]", first, second, site, other);
-  else Say(r, "ops: [%s], on: [%d]", first, site);
-  AddKron(r, 1, site, m1, other, m2, whole);
-  for (int i = 0; i < r->n; i++)
-    for (int j = 0; j < r->n; j++) out[i * r->n + j] += c * whole[i * r->n + j] + (hc ? conj(c * whole[j * r->n + i]) : 0);
-  free(whole);
-}
-
-static void RandomModel(Random *r, int seed)
-{
-  const int qubits = seed % 2;
-
-  memset(r, 0, sizeof *r);
-  r->seed    = seed;
-  r->n_sites = 1 + Below(r, qubits ? 4 : 3);
-  r->n       = 1;
-  Say(r, "problem: lindblad\nsystem:\n  sites:\n");
-  for (int m = 0; m < r->n_sites; m++) {
-    r->dim[m] = qubits ? 2 : 2 + Below(r, r->n_sites == 3 ? 2 : 3);
-    r->n *= r->dim[m];
-    Say(r, "    - {dim: %d}\n", r->dim[m]);
-  }
-  r->h = calloc((size_t)(r->n * r->n), sizeof *r->h);
-  Say(r, "hamiltonian:\n");
-  for (int k = 1 + Below(r, 4); k; k--) {
-    const double re = Uniform(r) - 0.5, im = Uniform(r) - 0.5, omega = 3 * Uniform(r);
-    const int    moving = Below(r, 3) == 0;
-
-    Say(r, "  - {");
-    RandomProduct(r, (re + im * LB_I) * (moving ? 0.5 + sin(omega * 0.3) : 1), 1, r->h);
-    Say(r, ", coeff: [%.17g, %.17g], hc: true", re, im);
-    if (moving) Say(r, ", time: {kind: sin, offset: 0.5, amp: 1, omega: %.17g}", omega);
-    Say(r, "}\n");
-  }
-  Say(r, "jumps:\n");
-  for (int k = 1 + Below(r, 3); k; k--) {
-    const double rate = Uniform(r), slope = Uniform(r);
-    const int    parts = Below(r, 3) ? 1 : 2, moving = Below(r, 3) == 0;
-    const double root  = sqrt(rate * (moving ? exp(-slope * 0.3) : 1));
-    Z           *out   = calloc((size_t)(r->n * r->n), sizeof *out);
-
-    r->jump[r->n_jumps++] = out;
-    if (parts == 1) {
-      Say(r, "  - {");
-      RandomProduct(r, root, 0, out);
-    } else {
-      Say(r, "  - {sum: [");
-      for (int p = 0; p < parts; p++) {
-        const double re = Uniform(r) - 0.5, im = Uniform(r) - 0.5;
-
-        Say(r, "%s{", p ? ", " : "");
-        RandomProduct(r, root * (re + im * LB_I), 0, out);
-        Say(r, ", coeff: [%.17g, %.17g]}", re, im);
-      }
-      Say(r, "]");
-    }
-    Say(r, ", rate: %.17g", rate);
-    if (moving) Say(r, ", time: {kind: expression, expression: \"exp(-%.17g*t)\"}", slope);
-    Say(r, "}\n");
-  }
-  Say(r, "time: {end: 0}\nparallel: {transport: %s}\n", seed / 2 % 2 ? "messages" : "auto");
-}
-
-static void Multiply(int n, const Z *a, const Z *b, Z *c)
-{
-  memset(c, 0, (size_t)(n * n) * sizeof *c);
-  for (int i = 0; i < n; i++)
-    for (int k = 0; k < n; k++)
-      for (int j = 0; j < n; j++) c[i * n + j] += a[i * n + k] * b[k * n + j];
-}
-
-/* out = -i [H, rho] + sum J rho J+ - {J+ J, rho}/2, by dense products */
-static void DenseLindblad(const Random *r, const Z *rho, Z *out)
-{
-  const int    n = r->n;
-  const size_t bytes = (size_t)(n * n) * sizeof(Z);
-  Z           *a = malloc(bytes), *b = malloc(bytes), *adjoint = malloc(bytes), *k = malloc(bytes);
-
-  Multiply(n, r->h, rho, a);
-  Multiply(n, rho, r->h, b);
-  for (int e = 0; e < n * n; e++) out[e] = -LB_I * (a[e] - b[e]);
-  for (int q = 0; q < r->n_jumps; q++) {
-    for (int i = 0; i < n; i++)
-      for (int j = 0; j < n; j++) adjoint[i * n + j] = conj(r->jump[q][j * n + i]);
-    Multiply(n, r->jump[q], rho, a);
-    Multiply(n, a, adjoint, b);
-    for (int e = 0; e < n * n; e++) out[e] += b[e];
-    Multiply(n, adjoint, r->jump[q], k);
-    Multiply(n, k, rho, a);
-    Multiply(n, rho, k, b);
-    for (int e = 0; e < n * n; e++) out[e] -= 0.5 * (a[e] + b[e]);
-  }
-  free(a);
-  free(b);
-  free(adjoint);
-  free(k);
-}
 
 typedef struct {
   Random   *r;
@@ -248,7 +54,7 @@ static PetscErrorCode CompareDense(TesProblem problem, TesReport report, void *a
   LbVec          x, y, u, w;
   LbLiouville    adjoint;
   LbComplex     *rho, *want, *got, *other;
-  PetscReal      f[8], scale = 0, left, right, uu, yy;
+  PetscReal      f[16], scale = 0, left, right, uu, yy;
   char           text[256];
   int            sites[4] = {0, 1, 2, 3};
 
@@ -261,15 +67,10 @@ static PetscErrorCode CompareDense(TesProblem problem, TesReport report, void *a
   PetscCall(LbVecCreate(space, &u));
   PetscCall(LbVecCreate(space, &w));
   PetscCall(PetscMalloc4(n * n, &rho, n * n, &want, n * n, &got, n * n, &other));
-  for (int i = 0; i < n; i++)
-    for (int j = 0; j <= i; j++) {
-      rho[i * n + j]   = Uniform(r) - 0.5 + (i == j ? 0 : (Uniform(r) - 0.5) * LB_I);
-      rho[j * n + i]   = conj(rho[i * n + j]);
-      other[i * n + j] = Uniform(r) - 0.5 + (i == j ? 0 : (Uniform(r) - 0.5) * LB_I);
-      other[j * n + i] = conj(other[i * n + j]);
-    }
-  DenseLindblad(r, rho, want);
-  LbModelFactors(&c->model, 0.3, f);
+  RandomHermitian(r, n, rho);
+  RandomHermitian(r, n, other);
+  DenseLindblad(n, r->h, r->n_jumps, r->jump, rho, want);
+  LbModelFactors(&c->model, RANDOM_TIME, f);
   PetscCall(LbStateFromMatrix(space, &c->model, rho, &x));
   PetscCall(LbApply(c->density.l, f, &plain, &x, &y));
   PetscCall(LbStateMatrix(space, &c->model, &y, r->n_sites, sites, got));
@@ -301,17 +102,31 @@ static PetscErrorCode RandomModelsAgreeWithDenseMatrices(void)
 {
   Random   r;
   Compared seen = {.r = &r};
+  int      powers = 0, moving = 0, collective = 0, wide = 0, user = 0, lists = 0;
 
   PetscFunctionBegin;
   for (int seed = 0; seed < 200; seed++) {
     const PetscReal before = seen.worst;
 
-    RandomModel(&r, seed);
+    RandomModel(&r, seed, 0);
+    Say(&r, "time: {end: 0}\nparallel: {transport: %s}\n", seed / 2 % 2 ? "messages" : "auto");
+    powers += r.n_powers;
+    moving += r.n_moving;
+    collective += r.n_collective;
+    wide += r.n_wide;
+    user += r.n_user;
+    lists += r.n_lists;
     PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, r.deck, CompareDense, &seen));
     if (seen.worst > 1e-12 && before <= 1e-12) printf("# seed %d:\n%s", seed, r.deck);
-    free(r.h);
-    for (int q = 0; q < r.n_jumps; q++) free(r.jump[q]);
+    RandomFree(&r);
   }
+  /* the draws do contain what they are meant to */
+  TES_CHECK_AT_LEAST(powers, 20);
+  TES_CHECK_AT_LEAST(moving, 100);
+  TES_CHECK_AT_LEAST(collective, 20);
+  TES_CHECK_AT_LEAST(wide, 20);
+  TES_CHECK_AT_LEAST(user, 50);
+  TES_CHECK_AT_LEAST(lists, 20);
   TES_CHECK_AT_MOST(seen.worst, 1e-12);
   TES_CHECK_AT_MOST(seen.adjoint, 1e-13);
   TES_CHECK_AT_MOST(seen.purity, 1e-13);
@@ -541,135 +356,197 @@ static PetscErrorCode InstructionSetsAgree(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* ---- integrators ---- */
+/* ---- the ket-bra form against the product basis of Hermitian matrices ---- */
 
-/* the dense matrix of L of three spins, exponentiated, against the run's state */
-static PetscErrorCode CompareExponential(TesProblem problem, TesReport report, void *arg)
+enum { D = 3, D2 = D * D };
+
+/* the a-th of an orthonormal basis of Hermitian 3 x 3 matrices */
+static void HermitianUnit(int a, Z m[D2])
 {
-  Lindblad        *c = TesProblemCtx(problem);
-  PetscReal       *worst = arg, f[8];
-  const LbFused    plain = {.scale = 1};
-  const LbSpace   *space;
-  PetscReal       *l, *e, column[64];
-  LbVec            x, y;
-  const PetscInt   n = 64;
+  static const int pair[3][2] = {{0, 1}, {0, 2}, {1, 2}};
 
-  PetscFunctionBegin;
-  (void)report;
-  if (c->density.comm == MPI_COMM_NULL) PetscFunctionReturn(PETSC_SUCCESS);
-  space = LbLiouvilleSpace(c->density.l);
-  PetscCall(PetscMalloc2(n * n, &l, n * n, &e));
-  PetscCall(LbVecCreate(space, &x));
-  PetscCall(LbVecCreate(space, &y));
-  LbModelFactors(&c->model, 0, f);
-  for (PetscInt j = 0; j < n; j++) {
-    PetscCall(PetscArrayzero(x.own, space->part.n_local));
-    if (j >= space->part.first && j < space->part.first + space->part.n_local) x.own[j - space->part.first] = 1;
-    PetscCall(LbApply(c->density.l, f, &plain, &x, &y));
-    PetscCall(LbFetch(space, &y, n, NULL, column));
-    for (PetscInt i = 0; i < n; i++) l[i * n + j] = c->time.end * column[i];
-    PetscCall(LbFence(space));
+  memset(m, 0, D2 * sizeof *m);
+  if (a < D) m[a * D + a] = 1;
+  else {
+    const int *p = pair[(a - D) / 2], imaginary = (a - D) % 2;
+
+    m[p[0] * D + p[1]] = imaginary ? -IM * M_SQRT1_2 : M_SQRT1_2;
+    m[p[1] * D + p[0]] = imaginary ? IM * M_SQRT1_2 : M_SQRT1_2;
   }
-  PetscCall(TesExpm(n, l, e));
-  PetscCall(LbFetch(space, &c->density.x, n, NULL, column));
-  for (PetscInt i = 0; i < n; i++) {
-    PetscReal sum = 0;
-
-    for (PetscInt j = 0; j < n; j++) { /* all up: entries with codes 0 and 3 are 1 */
-      int up = 1;
-
-      for (int s = 0; s < 3; s++) up &= ((j >> (2 * s)) & 3) == 0 || ((j >> (2 * s)) & 3) == 3;
-      if (up) sum += e[i * n + j];
-    }
-    *worst = PetscMax(*worst, PetscAbsReal(sum - column[i]));
-  }
-  PetscCall(LbFence(space));
-  PetscCall(PetscFree2(l, e));
-  PetscCall(LbVecDestroy(&x));
-  PetscCall(LbVecDestroy(&y));
-  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-#define THREE "problem: lindblad\nsystem: {sites: [{count: 3}], lattice: {kind: chain, periodic: true}}\n" \
-              "hamiltonian:\n  - {ops: [Z, Z], on: bonds, coeff: 0.5}\n  - {ops: [X], on: sites, coeff: 1.2%s}\njumps:\n  - {ops: [Sm], on: sites, rate: 1.0}\n"
-
-static PetscErrorCode ExponentialIntegratorsMeetTheirTolerance(void)
+/* real matrix Tr(B_a f(B_b)) of f(X) = s (l X r+ + r X l+), or with `minus` of -i s (l X r+ - r X l+) */
+static void SiteMap(int minus, double s, const Z *l, const Z *r, double g[D2][D2])
 {
-  static const char *const names[] = {"faber", "taylor", "krylov", "dp5", "lsrk4"};
+  Z a[D2], b[D2], x[D2], t[D2], u[D2], adjoint[D2];
 
-  PetscFunctionBegin;
-  for (int k = 0; k < 5; k++)
-    for (int digits = 4; digits <= (k < 3 ? 13 : 9); digits += 3) {
-      PetscReal worst = 0;
-      char      deck[1024];
+  for (int col = 0; col < D2; col++) {
+    HermitianUnit(col, x);
+    memset(u, 0, sizeof u);
+    for (int swap = 0; swap < 2; swap++) {
+      const Z *left = swap ? r : l, *right = swap ? l : r;
 
-      snprintf(deck, sizeof deck, THREE "time: {end: 2, output_every: 2}\nintegrator: {kind: %s, rtol: 1e-%d, atol: 0}\nparallel: {transport: %s}\n", "", names[k], digits, digits == 7 ? "messages" : "auto");
-      PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, CompareExponential, &worst));
-      TES_CHECK_AT_MOST(worst, 10 * PetscPowRealInt(10, -digits));
+      for (int i = 0; i < D; i++)
+        for (int j = 0; j < D; j++) adjoint[i * D + j] = conj(right[j * D + i]);
+      Multiply(D, left, x, a);
+      Multiply(D, a, adjoint, t);
+      for (int e = 0; e < D2; e++) u[e] += (minus ? -IM * (swap ? -1 : 1) : 1) * s * t[e];
     }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
+    for (int row = 0; row < D2; row++) {
+      double sum = 0;
 
-typedef struct {
-  double    x[64];
-  PetscReal trace, smallest;
-} Final;
-
-static PetscErrorCode TakeState(TesProblem problem, TesReport report, void *arg)
-{
-  Lindblad *c = TesProblemCtx(problem);
-  Final    *to = arg;
-
-  PetscFunctionBegin;
-  (void)report;
-  if (c->density.comm != MPI_COMM_NULL) PetscCall(LbFetch(LbLiouvilleSpace(c->density.l), &c->density.x, 64, NULL, to->x));
-  to->trace    = c->density.trace;
-  to->smallest = c->density.smallest;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode FixedStepsConvergeWithTheirOrder(void)
-{
-  static const struct {
-    const char *name;
-    double      step, low, high;
-  } rows[] = {
-    {"lsrk4", 0.1, 3.8, 5}, {"dp5", 0.2, 4.8, 6.5}, {"strang", 0.05, 1.9, 2.1}, {"strang4", 0.1, 3.8, 5}, {"cfm4", 0.2, 3.8, 5},
-  };
-  const char *moving = ", time: {kind: sin, offset: 1, amp: 0.5, omega: 2}";
-  Final       exact;
-  char        deck[1024];
-
-  PetscFunctionBegin;
-  snprintf(deck, sizeof deck, THREE "time: {end: 1, output_every: 1}\nintegrator: {kind: dp5, rtol: 1e-14, atol: 0}\n", moving);
-  PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, TakeState, &exact));
-  for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
-    PetscReal error[2] = {0, 0};
-
-    for (int half = 0; half < 2; half++) {
-      Final got;
-
-      snprintf(deck, sizeof deck, THREE "time: {end: 1, output_every: 1}\nintegrator: {kind: %s, step: %g, rtol: 1e-12}\nparallel: {transport: %s}\n", moving, rows[k].name, rows[k].step / (1 + half), half ? "messages" : "auto");
-      PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, TakeState, &got));
-      for (int i = 0; i < 64; i++) error[half] = PetscMax(error[half], PetscAbsReal(got.x[i] - exact.x[i]));
-      TES_CHECK(got.trace == 1);
-      if (!strcmp(rows[k].name, "strang")) TES_CHECK_AT_LEAST(got.smallest, -1e-14);
+      HermitianUnit(row, b);
+      for (int e = 0; e < D2; e++) sum += creal(conj(b[e]) * u[e]);
+      g[row][col] = sum;
     }
-    if (error[0] == 0) continue; /* an idle rank */
-    TES_CHECK_AT_LEAST(PetscLog2Real(error[0] / error[1]), rows[k].low);
-    TES_CHECK_AT_MOST(PetscLog2Real(error[0] / error[1]), rows[k].high);
   }
+}
+
+/* y += c (first (x) second) x on two sites, site 0 fastest */
+static void AddPair(double c, double first[D2][D2], double second[D2][D2], const double *x, double *y)
+{
+  for (int i = 0; i < D2 * D2; i++)
+    for (int j = 0; j < D2 * D2; j++) y[i] += c * first[i % D2][j % D2] * second[i / D2][j / D2] * x[j];
+}
+
+/* two modes of three levels: H = (c ad (x) a + h.c.) + 0.4 (n (x) n) + (z a + h.c.) on the first; loss of the second, a collective jump of both */
+static PetscErrorCode KetbraFormAgreesWithTheHermitianProductBasis(void)
+{
+  const int         dims[2] = {D, D}, both[2] = {0, 1}, second[1] = {1};
+  const char *const hop[] = {"ad", "a"}, *const back[] = {"a", "ad"}, *const nn[] = {"n", "n"}, *const lower[] = {"a"}, *const raise[] = {"ad"}, *const number[] = {"n"};
+  Z                 one[D2] = {1, 0, 0, 0, 1, 0, 0, 0, 1}, a[D2] = {0, 1, 0, 0, 0, M_SQRT2}, ad[D2] = {0, 0, 0, 1, 0, 0, 0, M_SQRT2}, n[D2] = {0, 0, 0, 0, 1, 0, 0, 0, 2};
+  Z                 p[D2], q[D2];
+  const LbFused     plain = {.scale = 1};
+  Random            r     = {.seed = 77};
+  PetscReal         worst = 0;
+
+  PetscFunctionBegin;
+  for (int e = 0; e < D2; e++) { /* a = p + i q with Hermitian p, q */
+    p[e] = 0.5 * (a[e] + ad[e]);
+    q[e] = -0.5 * IM * (a[e] - ad[e]);
+  }
+  for (int complex_h = 0; complex_h < 2; complex_h++) {
+    const Z        c = complex_h ? 0.7 + 0.3 * IM : 0.7, z = complex_h ? 0.2 - 0.5 * IM : 0.2, part = 0.6 - 0.8 * IM;
+    LbModel        model;
+    LbLiouville    l;
+    const LbSpace *space;
+    LbVec          x, y;
+    LbComplex      rho[D2 * D2], got[D2 * D2];
+    double         in[D2 * D2], want[D2 * D2] = {0}, s[4][D2][D2], k[4][D2][D2], id[D2][D2], f[1] = {1};
+    Z             *op[4] = {p, q, n, one};
+    char           problem[256];
+    int            size;
+    MPI_Comm       comm;
+
+    PetscCall(ModelBegin(2, dims, 8, 3, &model));
+    PetscCall(ModelTerm(&model, c, 2, hop, both));
+    PetscCall(ModelTerm(&model, conj(c), 2, back, both));
+    PetscCall(ModelTerm(&model, 0.4, 2, nn, both));
+    PetscCall(ModelTerm(&model, z, 1, lower, both));
+    PetscCall(ModelTerm(&model, conj(z), 1, raise, both));
+    PetscCall(ModelJump(&model, 0, 0.3, 1, 1, lower, second));
+    PetscCall(ModelJump(&model, 1, 0.5, 1, 1, lower, both));
+    PetscCall(ModelJump(&model, 1, 0.5, part, 1, number, second));
+    PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &size));
+    PetscCallMPI(MPI_Comm_split(PETSC_COMM_WORLD, size, 0, &comm)); /* the map of each rank alone */
+    PetscCall(LbLiouvilleCreate(comm, &model, NULL, PETSC_FALSE, problem, &l));
+    TES_CHECK(!problem[0]);
+    space = LbLiouvilleSpace(l);
+    PetscCall(LbVecCreate(space, &x));
+    PetscCall(LbVecCreate(space, &y));
+    RandomHermitian(&r, D2, rho);
+    for (int g = 0; g < D2 * D2; g++) { /* coefficients Tr(B_a (x) B_b rho) */
+      Z b0[D2], b1[D2], sum = 0;
+
+      HermitianUnit(g % D2, b0);
+      HermitianUnit(g / D2, b1);
+      for (int i = 0; i < D2; i++)
+        for (int j = 0; j < D2; j++) sum += b0[(i % D) * D + j % D] * b1[(i / D) * D + j / D] * rho[j * D2 + i];
+      in[g] = creal(sum);
+    }
+    /* S_A X = (A X + X A)/2, C_A X = -i (A X - X A) of the Hermitian operators p, q, n, 1 */
+    for (int o = 0; o < 4; o++) {
+      SiteMap(0, 0.5, op[o], one, s[o]);
+      SiteMap(1, 1, op[o], one, k[o]);
+    }
+    SiteMap(0, 0.5, one, one, id);
+    {
+      const double u = creal(c), v = cimag(c);
+      /* c ad a' + h.c. = 2 u (p p' + q q') + 2 v (q p' - p q'): ad = p - i q, a' = p' + i q' */
+      const struct { double w; int first, second; } h[] = {{2 * u, 0, 0}, {2 * u, 1, 1}, {-2 * v, 0, 1}, {2 * v, 1, 0}, {0.4, 2, 2}};
+
+      for (int t = 0; t < 5; t++) { /* -i [A (x) B, .] = S_A C_B + C_A S_B */
+        AddPair(h[t].w, s[h[t].first], k[h[t].second], in, want);
+        AddPair(h[t].w, k[h[t].first], s[h[t].second], in, want);
+      }
+      AddPair(2 * creal(z), k[0], id, in, want); /* z a + h.c. = 2 Re z p - 2 Im z q */
+      AddPair(-2 * cimag(z), k[1], id, in, want);
+    }
+    {
+      double jump[D2][D2], square[D2][D2], anti[D2][D2];
+
+      /* loss of the second: a X a+ - {n, X}/2 */
+      SiteMap(0, 0.5, a, a, jump);
+      AddPair(0.3, id, jump, in, want);
+      AddPair(-0.3, id, s[2], in, want);
+      /* J = a (x) 1 + part 1 (x) n: both alone, then the cross terms J1 X J2+ + J2 X J1+ - {J2+ J1 + J1+ J2, X}/2, J1 = a, J2 = part n' */
+      AddPair(0.5, jump, id, in, want);
+      AddPair(-0.5, s[2], id, in, want);
+      {
+        Z n2[D2];
+
+        Multiply(D, n, n, n2);
+        SiteMap(0, 0.5, n, n, square);
+        SiteMap(0, 0.5, n2, one, anti);
+        AddPair(0.5, id, square, in, want);
+        AddPair(-0.5, id, anti, in, want);
+      }
+      /* a X n' conj(part) + h.c.: with w = conj(part) and the maps L_a X = a X, R_n' X = X n' on different sites, a = p + i q. L_p = S_p + i/2 C_p, R_n' = S_n' - i/2 C_n'; the real part of w (L_p + i L_q) R_n' taken twice */
+      for (int g = 0; g < 2; g++) {
+        const Z w = (g ? IM : 1) * conj(part);
+
+        AddPair(0.5 * 2 * creal(w), s[g], s[2], in, want);            /* S S */
+        AddPair(0.5 * 2 * creal(w) * 0.25, k[g], k[2], in, want);     /* (i/2)(-i/2) = 1/4 */
+        AddPair(-0.5 * 2 * cimag(w) * 0.5, k[g], s[2], in, want);     /* Re(w i/2) = -Im w / 2 */
+        AddPair(0.5 * 2 * cimag(w) * 0.5, s[g], k[2], in, want);      /* Re(-w i/2) = Im w / 2 */
+      }
+      /* K = J2+ J1 + J1+ J2 = conj(part) a n' + h.c. = 2 Re(w) p n' - 2 Im(w) q n'; {A (x) B, X}/2 = S S - C C / 4 */
+      for (int g = 0; g < 2; g++) {
+        const double w = g ? -2 * cimag(conj(part)) : 2 * creal(conj(part));
+
+        AddPair(-0.5 * w, s[g], s[2], in, want);
+        AddPair(0.5 * w * 0.25, k[g], k[2], in, want);
+      }
+    }
+    PetscCall(LbStateFromMatrix(space, &model, rho, &x));
+    PetscCall(LbApply(l, f, &plain, &x, &y));
+    PetscCall(LbStateMatrix(space, &model, &y, 2, both, got));
+    for (int g = 0; g < D2 * D2; g++) {
+      Z b0[D2], b1[D2], sum = 0;
+
+      HermitianUnit(g % D2, b0);
+      HermitianUnit(g / D2, b1);
+      for (int i = 0; i < D2; i++)
+        for (int j = 0; j < D2; j++) sum += b0[(i % D) * D + j % D] * b1[(i / D) * D + j / D] * got[j * D2 + i];
+      worst = PetscMax(worst, PetscAbsReal(creal(sum) - want[g]));
+    }
+    PetscCall(LbVecDestroy(&x));
+    PetscCall(LbVecDestroy(&y));
+    PetscCall(LbLiouvilleDestroy(&l));
+    PetscCall(LbModelDestroy(&model));
+    PetscCallMPI(MPI_Comm_free(&comm));
+  }
+  TES_CHECK_AT_MOST(worst, 1e-13);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static const TesTest tests[] = {
   TES_TEST(RandomModelsAgreeWithDenseMatrices),
+  TES_TEST(KetbraFormAgreesWithTheHermitianProductBasis),
   TES_TEST(WindowsAgreeWithTermsOneByOne),
   TES_TEST(MessagesAgreeWithTermsOneByOne),
   TES_TEST(MessagesGiveTheBitsOfSharedMemory),
   TES_TEST(InstructionSetsAgree),
-  TES_TEST(ExponentialIntegratorsMeetTheirTolerance),
-  TES_TEST(FixedStepsConvergeWithTheirOrder),
   TES_TESTS_END,
 };
 TES_TEST_MAIN(tests)

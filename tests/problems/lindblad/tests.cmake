@@ -19,6 +19,8 @@ tes_lindblad_table(p06_bose_hubbard_dimer 2 bose_hubbard_dimer p06_bose_hubbard_
 tes_lindblad_table(p07_collective_decay 1 collective_decay p07_collective_decay_n6 2e-9)
 
 tes_add_test(problems/lindblad/density RANKS 1 2 4 LABELS problem TIMEOUT 300 CALLS lindblad driver)
+tes_add_test(problems/lindblad/integrators RANKS 1 2 4 LABELS problem TIMEOUT 300 CALLS lindblad driver)
+tes_add_test(problems/lindblad/steady RANKS 1 2 4 LABELS problem TIMEOUT 300 CALLS lindblad driver)
 tes_add_test(problems/lindblad/physics RANKS 1 2 LABELS problem TIMEOUT 300 CALLS lindblad driver)
 # Networks over the outcomes of a POVM (solver: povm): its parts, then runs.
 tes_add_test(problems/lindblad/povm RANKS 1 2 LABELS problem CALLS lindblad driver)
@@ -28,7 +30,7 @@ tes_add_test(problems/lindblad/povm_loss RANKS 1 2 3 LABELS problem CALLS lindbl
 tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)
 
 # tasks and decks from outside
-foreach(case povm povm_paper povm_sweep povm_says sweep steady_tables mollow restart short spectrum initial members messages)
+foreach(case povm povm_paper povm_sweep povm_says sweep steady_tables mollow restart ladder short spectrum initial members messages)
   add_test(NAME problem/lindblad/decks_${case} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/decks.sh ${case} $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR})
   set_tests_properties(problem/lindblad/decks_${case} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 300 LABELS problem)
 endforeach()

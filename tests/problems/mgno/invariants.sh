@@ -27,5 +27,29 @@ run 1 blocks1 --set parallel.reduce=blocks
 for n in 2 3; do run $n blocks$n --set parallel.reduce=blocks; same blocks1 blocks$n; done
 run 2 fast --set parallel.reduce=fast; weights plain fast 1e-3
 run 1 more --set data.test=6; weights plain more 0
+# statistics are of the training samples alone: with other numbers in the validation and test samples of the same file the normalisation and the weights after the last epoch are the same bits
+for to in same other; do
+    /usr/bin/python3 - $to <<'PY' || fail "the file for $to"
+import h5py, sys
+old, new = h5py.File('plain/data.h5'), h5py.File('data.h5', 'w')
+for k in 'xy':
+    new[k] = old[k][...]
+    if sys.argv[1] == 'other':
+        new[k][12:] = 3 * new[k][12:] + 1
+PY
+    sed 's/^actions:.*/actions: [train, evaluate]/' "$deck" >again.yaml
+    mpirun -n 1 "$program" run again.yaml --output "read_$to" --quiet --set train.select=last >"read_$to.out" 2>&1 || fail "read_$to: $(head -n 5 "read_$to.out")"
+done
+weights read_same read_other 0
+/usr/bin/python3 - <<'PY' || fail "normalisation"
+import h5py, numpy as np
+a, b = (h5py.File('read_' + f + '/result.h5') for f in ('same', 'other'))
+names = sorted(a['weights/normalizer'])
+assert len(names) == 2 and all((a['weights/normalizer'][k][...] == b['weights/normalizer'][k][...]).all() for k in names), names
+y = h5py.File('plain/data.h5')['y'][:12].astype(float)
+assert np.allclose(a['weights/normalizer/output_mean'][...].ravel(), y.mean(axis=0).ravel(), rtol=1e-12)
+assert np.allclose(a['weights/normalizer/output_deviation'][...].ravel(), y.std(axis=0, ddof=1).ravel(), rtol=1e-12)
+assert a['report/test_l2'][()] != b['report/test_l2'][()]
+PY
 if grep -qw avx512vl /proc/cpuinfo; then TES_ISA=x86-64-v3 run 1 v3; weights plain v3 0; fi
 run 1 double --set precision=double; run 2 double_fast --set precision=double --set parallel.reduce=fast; weights double double_fast 1e-10
