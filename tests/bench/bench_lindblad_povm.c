@@ -2,6 +2,7 @@
 
    - (L p)(a)/p(a) per second of processor time: tables with rank-one changes against the plain way, in which all 16 replacements on every bond are put through the whole network with its causal mask
      (batches of 64 configurations, products by BLAS).
+   - derivatives of a weighted sum of ln p over many configurations (losses of style: paper), through the network and through its tables.
    - one evaluation of the flow, piece by piece.
    - the same on two ranks: mpirun -n 2. Best of the repeats; seconds of the processor for one rank, of the clock for two.
    Run: mpirun -n P bench_lindblad_povm [samples] */
@@ -107,6 +108,41 @@ static PetscErrorCode Local(const LbModel *model, LbOutcomes *o)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* derivatives of a weighted sum of ln p over many configurations: through the network in blocks of 64, and through its tables */
+static PetscErrorCode Sums(void)
+{
+  enum { COUNT = 64 * 193 };
+  const LbNetSetting set = {.kind = LB_NET_TRANSFORMER, .layers = 1, .hidden = 32, .heads = 1, .ff = 16, .init_scale = 1};
+  LbNet             *net;
+  uint8_t           *a;
+  double            *weight, *sum[2], lnp[LB_GRADIENT_BLOCK], worst = 0, size = 0;
+  PetscReal          best[2] = {PETSC_MAX_REAL, PETSC_MAX_REAL};
+
+  PetscFunctionBegin;
+  PetscCall(PovmRandomNet(&set, N, 0.05, &net));
+  PetscCall(PetscMalloc4(COUNT * N, &a, COUNT, &weight, net->n_parameters, &sum[0], net->n_parameters, &sum[1]));
+  for (int c = 0; c < COUNT * N; c++) a[c] = (uint8_t)(1.999 * (1 + PovmRandom((uint32_t)c, 12)));
+  for (int c = 0; c < COUNT; c++) weight[c] = PovmRandom((uint32_t)c, 13);
+  for (int k = 0; k < REPEATS; k++)
+    for (int way = 0; way < 2; way++) {
+      PetscReal t = Now();
+
+      PetscCall(PetscArrayzero(sum[way], net->n_parameters));
+      if (way) PetscCall(LbNetGradientSum(net, COUNT, a, weight, sum[way]));
+      for (int c = 0; c < COUNT && !way; c += LB_GRADIENT_BLOCK) PetscCall(LbNetGradient(net, LB_GRADIENT_BLOCK, a + c * N, weight + c, lnp, NULL, sum[way]));
+      best[way] = PetscMin(best[way], Now() - t);
+    }
+  for (int k = 0; k < net->n_parameters; k++) {
+    worst = PetscMax(worst, PetscAbsReal(sum[0][k] - sum[1][k]));
+    size  = PetscMax(size, PetscAbsReal(sum[0][k]));
+  }
+  PetscCall(PetscPrintf(PETSC_COMM_SELF, "| derivatives of a weighted sum of ln p, %d configurations | seconds | ratio |\n|---|---|---|\n| through the network, blocks of 64 | %.4f | 1 |\n| through the tables of the folded layer | %.4f | %.1f |\n\nboth differ by %.1e of the largest\n\n",
+                        COUNT, (double)best[0], (double)best[1], (double)(best[0] / best[1]), worst / size));
+  PetscCall(PetscFree4(a, weight, sum[0], sum[1]));
+  PetscCall(LbNetDestroy(&net));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode Pieces(LbModel *model, LbOutcomes *o, int total)
 {
   const LbNetSetting set = {.kind = LB_NET_TRANSFORMER, .layers = 1, .hidden = 32, .heads = 1, .ff = 16, .init_scale = 1};
@@ -201,6 +237,7 @@ int main(int argc, char **argv)
   if (!rank) {
     PetscCall(PetscPrintf(PETSC_COMM_SELF, "instruction set %s, %s\n\n", TesIsaName(), TesBlasName()));
     PetscCall(Local(&model, &o));
+    PetscCall(Sums());
   }
   PetscCall(Pieces(&model, &o, total));
   PetscCall(LbOutcomesDestroy(&o));

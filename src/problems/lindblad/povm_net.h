@@ -65,7 +65,7 @@ struct LbNet {
   LbNetPrepare    - to be called after theta has changed
   LbNetGradient   - ln p of `count` configurations a [count][n], and its derivatives: rows [count][n_parameters], or sum [n_parameters] += sum_s weight[s] d ln p(a_s) (either may be NULL).
                     count <= LB_GRADIENT_BLOCK
-  LbNetGradientSum - sum [n_parameters] += sum_s weight[s] d ln p(a_s) for any number of configurations; one folded layer: through the tables, about seven times as fast
+  LbNetGradientSum - sum [n_parameters] += sum_s weight[s] d ln p(a_s) for any number of configurations; one folded layer: through its tables, about six times as fast
   LbStreamCreate  - room for `room` prefixes
   LbStreamAdvance - lane l becomes lane from[l] (NULL: itself) with token[l] appended (p > 0), rows are its conditionals at position p. from is looked up in the lanes of the call before
   LbNetLogProbability - ln p of any number of configurations, by streams
