@@ -1,8 +1,9 @@
 /* lindblad: one application of the Liouvillian, evolution and steady states, in seconds of this process' CPU time (best of several; other jobs on the machine cost bandwidth, but not time of theirs).
 
    Floor of an application: bytes that must move (24 per entry and pass over memory: x read, y read and written) at the rate of a triad y = x + s z (24 bytes per entry) measured beside it.
-   bench_lindblad [quick]: quick leaves out what takes long. mpirun -n P bench_lindblad ranks: seconds of the clock of one application by shared memory and by messages, to hold against P = 1. */
+   bench_lindblad [quick]: quick leaves out what takes long. bench_lindblad ring N: the Ising ring alone. [mpirun -n P] bench_lindblad evolve N [T [integrator]]: a whole run, its memory and its final values. mpirun -n P bench_lindblad ranks: seconds of the clock of one application by shared memory and by messages, to hold against P = 1. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <tessera/driver.h>
@@ -26,7 +27,7 @@ static PetscErrorCode Applications(TesProblem problem, TesReport report, void *a
   const LbFused    plain = {.scale = 1};
   LbFused          fused = {.scale = 1, .shift = 0.1, .a = -0.2, .b = 0.3};
   const PetscInt64 n = space->n_entries;
-  const int        repeats = n < 2000000 ? 60 : n < 8000000 ? 12 : 4;
+  const int        repeats = n < 2000000 ? 60 : 12;
   double           best[3] = {1e9, 1e9, 1e9};
   PetscReal        f[4];
   LbVec            y, z;
@@ -162,12 +163,81 @@ static PetscErrorCode Ranks(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+#define TFIM "hamiltonian:\n  - {ops: [Z, Z], on: bonds, coeff: 0.5}\n  - {ops: [X], on: sites, coeff: 0.5}\n"
+
+static PetscErrorCode Ring(int n)
+{
+  char deck[1024], name[64];
+
+  PetscFunctionBegin;
+  printf("instruction set %s\n\n| L x | s | ns/entry | fused | triad | / triad |\n|---|---|---|---|---|---|\n", TesIsaName());
+  snprintf(deck, sizeof deck, RING TFIM DECAY NO_TIME, n, "1");
+  snprintf(name, sizeof name, "TFIM ring N = %d", n);
+  PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, Applications, name));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Count(TesProblem problem, TesReport report, void *arg)
+{
+  Lindblad *c = TesProblemCtx(problem);
+
+  PetscFunctionBegin;
+  (void)report;
+  ((PetscReal *)arg)[0] = (PetscReal)c->counts[2];
+  ((PetscReal *)arg)[1] = c->density.trace;
+  for (int k = 0; k < c->observables.n_columns && k < 2; k++) ((PetscReal *)arg)[2 + k] = c->density.values[k];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* largest resident memory of this process so far, bytes */
+static PetscReal Resident(void)
+{
+  FILE *file = fopen("/proc/self/status", "r");
+  char  line[256];
+  long  kb = 0;
+
+  while (file && fgets(line, sizeof line, file))
+    if (!strncmp(line, "VmHWM:", 6)) kb = atol(line + 6);
+  if (file) fclose(file);
+  return 1024. * (PetscReal)kb;
+}
+
+/* the whole run of one evolution on the ranks at hand */
+static PetscErrorCode Evolve(int n, const char end[], const char kind[])
+{
+  PetscReal figures[4] = {0}, resident, cpu, clock;
+  char      deck[1024];
+  int       rank, size;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
+  PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &size));
+  snprintf(deck, sizeof deck, RING TFIM DECAY "time: {end: %s, output_every: %s}\nintegrator: {kind: %s, rtol: 1e-8}\nobservables:\n  - {name: Z, ops: [Z], on: sites, reduce: mean}\n  - {name: purity}\n", n, "1", end, end, kind);
+  cpu   = Cpu();
+  clock = MPI_Wtime();
+  PetscCall(TesRunProblem(PETSC_COMM_WORLD, &TesProblemLindblad, deck, Count, figures));
+  clock    = MPI_Wtime() - clock;
+  cpu      = Cpu() - cpu;
+  resident = Resident();
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &resident, 1, MPIU_REAL, MPIU_MAX, PETSC_COMM_WORLD));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &cpu, 1, MPIU_REAL, MPIU_MAX, PETSC_COMM_WORLD));
+  if (!rank) {
+    printf("| run | ranks | s of the clock | s CPU of a rank | applications | MiB resident per rank | trace - 1 | Z | purity |\n|---|---|---|---|---|---|---|---|---|\n");
+    printf("| evolve TFIM N = %d to T = %s at 1e-8 (%s) | %d | %.2f | %.2f | %.0f | %.0f | %.1e | %.12f | %.12g |\n", n, end, kind, size, clock, cpu, figures[0], resident / 1048576, figures[1] - 1, figures[2], figures[3]);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 int main(int argc, char **argv)
 {
   const PetscBool quick = argc > 1 && !strcmp(argv[1], "quick") ? PETSC_TRUE : PETSC_FALSE;
 
   if (PetscInitialize(NULL, NULL, NULL, NULL)) return 1;
   (void)TesBlasSingleThread();
-  if (argc > 1 && !strcmp(argv[1], "ranks") ? Ranks() : Bench(quick)) return 1;
+  if (argc > 2 && !strcmp(argv[1], "ring")) {
+    if (Ring(atoi(argv[2]))) return 1;
+  } else if (argc > 2 && !strcmp(argv[1], "evolve")) {
+    if (Evolve(atoi(argv[2]), argc > 3 ? argv[3] : "5", argc > 4 ? argv[4] : "auto")) return 1;
+  } else if (argc > 1 && !strcmp(argv[1], "ranks") ? Ranks() : Bench(quick)) return 1;
   return PetscFinalize() ? 1 : 0;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "lindblad.h"
 
-#define LONG_STEP  4.0 /* seconds that a part may take on one core */
+#define LONG_STEP  8.0 /* seconds that a part may take on one core: each one begins its series anew, with about twenty applications more */
 #define SHORT_PART 6.0 /* but a part in which less happens (time times rates) would spend its applications on the first terms of its series */
 
 static PetscErrorCode Check(TesProblem problem, Lindblad *c, PetscBool *good)

@@ -75,6 +75,7 @@ PetscErrorCode LbIdrDestroy(LbIdr *g)
   PetscCall(LbVecDestroy(&g->r));
   PetscCall(LbVecDestroy(&g->v));
   PetscCall(LbVecDestroy(&g->t));
+  g->begun = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -397,7 +397,9 @@ static PetscErrorCode Destroy(TesProblem problem)
 static const TesFigure figures[] = {
   {.name = "observables", .sort = TES_FIGURE_LINES, .title = "observables", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "time (1/energy)", .y_label = "expectation value", .when = "task=evolve"},
   {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
-   .x_label = "time (1/energy), or update", .y_label = "expectation value"},
+   .x_label = "time (1/energy)", .y_label = "expectation value", .when = "task=evolve"},
+  {.name = "errors", .sort = TES_FIGURE_POINTS, .title = "means with their standard errors", .file = "series", .x = "/time", .y = {"/observables/*"}, .errors = {"/stderr/*"},
+   .x_label = "time (1/energy); style: paper: update", .y_label = "expectation value", .when = "task=steady"},
   {.name = "correlation", .sort = TES_FIGURE_LINES, .title = "two-time function", .file = "series", .x = "/time", .y = {"/observables/*"}, .x_label = "tau (1/energy)", .y_label = "C(tau)", .when = "task=correlation"},
   {.name = "convergence", .sort = TES_FIGURE_LINES, .title = "residual of the steady state", .file = "series", .x = "/step", .y = {"/observables/residual"}, .x_label = "stage", .y_label = "residual (energy)", .log_y = PETSC_TRUE,
    .when = "task=steady"},

@@ -62,13 +62,20 @@ typedef struct {
 
 typedef enum { LB_START_LOAD, LB_START_ZERO, LB_START_FUSED } LbStartMode;
 
+/* Memory wanted soon: some lines of each stream are asked for with every row of a window, since sums live in the caches and the memory would be idle meanwhile. */
 typedef struct {
-  void (*window)(const LbWindow *w, const double *x, double *y, double *copy, LbStartMode mode, const LbStart *start); /* copy: room for a gathered window, 64-byte aligned */
+  int         n, lines; /* streams; lines of each per row */
+  const char *stream[3];
+} LbSoon;
+
+typedef struct {
+  void (*window)(const LbWindow *w, const double *x, double *y, double *copy, LbStartMode mode, const LbStart *start, LbSoon *soon); /* copy: room for a gathered window, 64-byte aligned; soon: moves on */
   void (*gather)(int64_t n, const int64_t *row, int piece, const double *from, double *to);                            /* to[k] = from[row[k]], pieces of `piece` doubles */
   void (*scatter_add)(int64_t n, const int64_t *row, int piece, const double *from, double *to);
   void (*combine)(int64_t n, int m, const double *c, const double *const *v, double *y);                               /* y = sum_k c[k] v[k] (y may be one of v) */
   void (*dots)(int64_t n, int m, const double *const *v, const double *w, double *dot);                                /* dot[k] = <v[k], w> */
   double (*max_combine)(int64_t n, int m, const double *c, const double *const *v);                                    /* max |sum_k c[k] v[k]|, NaN wins */
+  int groups; /* of a window that are summed at once */
 } LbKernels;
 
 const LbKernels *LbKernelsPick(void);

@@ -323,5 +323,83 @@ static void TES_KERNEL(TablePrefixes)(const LbTables *t, int p, int lanes, const
   Finish(t, lanes, u, rows, ld);
 }
 
+INLINE double Sum(vec v)
+{
+  double sum = 0;
+
+  for (int k = 0; k < W; k++) sum += v[k];
+  return sum;
+}
+
+static void TES_KERNEL(TableAdjoint)(const LbTables *t, int count, const uint8_t *a, const double *weight, double *work, LbTables *g)
+{
+  double       *n = work, *u = n + t->heads * t->stride, *slope = u + t->stride, *du = slope + t->stride, *d = du + t->stride;
+  const double *parts_n[1] = {n}, *parts_d[1] = {d};
+
+  for (int i = 0; i < t->stride; i++) du[i] = 0;
+  for (int s = 0; s < count; s++)
+    for (int p = 0; p < t->n; p++) {
+      const uint8_t *x = a + (size_t)s * (size_t)t->n;
+      const int      m = Node(x, p);
+      double         q[8] = {0}, *dl = du + t->padded, sum = 0;
+      double        *gb = g->b + (size_t)m * (size_t)t->stride;
+
+      FullRow(t, p, x, m, n, d);
+      Lane(t, t->b + (size_t)m * (size_t)t->stride, 1, parts_n, parts_d, u);
+      for (int i = 0; i < t->padded; i += W) {
+        vec slopes;
+
+        Store(u + i, Gelu(Load(u + i), &slopes));
+        Store(slope + i, slopes);
+      }
+      for (int c = 0; c < 4; c++) q[c] = u[t->padded + c] + t->c0[c];
+      for (int k = 0; k < t->f; k++)
+        for (int c = 0; c < 4; c++) q[c] += t->c[4 * k + c] * u[k];
+      {
+        double largest = q[0];
+
+        for (int c = 1; c < 4; c++) largest = q[c] > largest ? q[c] : largest;
+        for (int c = 0; c < 4; c++) q[c] -= largest;
+      }
+      for (int i = 0; i < 4; i += W) Store(q + i, Exp(Load(q + i)));
+      for (int c = 0; c < 4; c++) sum += q[c];
+      for (int c = 0; c < 4; c++) dl[c] = weight[s] * ((c == x[p]) - q[c] / sum);
+      for (int k = 0; k < t->f; k++) {
+        double slope_sum = 0;
+
+        for (int c = 0; c < 4; c++) {
+          slope_sum += t->c[4 * k + c] * dl[c];
+          g->c[4 * k + c] += u[k] * dl[c];
+        }
+        du[k] = slope[k] * slope_sum;
+      }
+      for (int c = 0; c < 4; c++) g->c0[c] += dl[c];
+      for (int i = 0; i < t->stride; i += W) Store(gb + i, Load(gb + i) + Load(du + i));
+      for (int head = 0; head < t->heads; head++) {
+        const size_t  row = ((size_t)head * (size_t)t->nodes + (size_t)m) * (size_t)t->nodes;
+        const double *e = t->e + row, *z = t->z + (size_t)head * (size_t)t->nodes * (size_t)t->stride, inverse = 1 / d[head];
+        double       *ge = g->e + row, *gz = g->z + (size_t)head * (size_t)t->nodes * (size_t)t->stride, along;
+        vec           dot = {0};
+
+        for (int i = 0; i < t->stride; i += W) dot += Load(n + head * t->stride + i) * Load(du + i);
+        along = Sum(dot) * inverse;
+        for (int j = 0; j <= p; j++) {
+          const size_t at = (size_t)Node(x, j) * (size_t)t->stride;
+          const int    node = Node(x, j);
+          const double share = e[node] * inverse;
+
+          dot = (vec){0};
+          for (int i = 0; i < t->stride; i += W) {
+            const vec v = Load(du + i);
+
+            dot += Load(z + at + i) * v;
+            Store(gz + at + i, Load(gz + at + i) + share * v);
+          }
+          ge[node] += (Sum(dot) - along) * inverse;
+        }
+      }
+    }
+}
+
 extern const LbPovmKernels TES_KERNEL(lb_povm_kernels);
-const LbPovmKernels        TES_KERNEL(lb_povm_kernels) = {TES_KERNEL(Exponential), TES_KERNEL(GeluArray), TES_KERNEL(Gates), TES_KERNEL(LogSoftmax), TES_KERNEL(TableLanes), TES_KERNEL(TablePrefixes)};
+const LbPovmKernels        TES_KERNEL(lb_povm_kernels) = {TES_KERNEL(Exponential), TES_KERNEL(GeluArray), TES_KERNEL(Gates), TES_KERNEL(LogSoftmax), TES_KERNEL(TableLanes), TES_KERNEL(TablePrefixes), TES_KERNEL(TableAdjoint)};

@@ -25,6 +25,8 @@ typedef struct {
   void (*table_lanes)(const LbTables *t, const LbReach *reach, int p, const uint8_t *a, double *work, double *rows, int ld);
   /* rows of `lanes` prefixes a[lane * n ..] at position p */
   void (*table_prefixes)(const LbTables *t, int p, int lanes, const uint8_t *a, double *work, double *rows, int ld);
+  /* g += derivatives of sum_s weight[s] ln p(a_s) with respect to e, z, b, c and c0; a [count][n], work: LbTablesWork(t, 2) doubles */
+  void (*table_adjoint)(const LbTables *t, int count, const uint8_t *a, const double *weight, double *work, LbTables *g);
 } LbPovmKernels;
 
 const LbPovmKernels *LbPovmKernelsPick(void);

@@ -6,7 +6,7 @@
      l2  sum_a F(a)^2 / p(a) = E R^2   gradient  E[ 2 R sum_b c_ab O(b) - R^2 O(a) ]
 
    with O = d ln p / d theta and dF(a) / p(a) = sum_b c_ab O(b): c_ab = L_ab p(b) / p(a), or delta_ab - (tau/2) L_ab p(b) / p(a). A sample is connected with about 12 N + 1 configurations, and the samples of
-   a block share many of them: their coefficients are summed by configuration first, then each distinct one is put through the adjoint of the network once. Blocks of 64 samples are the leaves of a fixed
+   a block share many of them: their coefficients are summed by configuration first, then each distinct one is put through the adjoint of the network once (one folded layer: of its tables, and from there to the parameters once per block). Blocks of 64 samples are the leaves of a fixed
    tree, so the bits do not depend on the ranks.
 
    Gauss-Newton for a time step: samples from p_old, J_ak = sum_b (delta_ab - (tau/2) L_ab) p(b) / p_old(a) O_k(b), d = -(J^T w J + lambda)^-1 J^T w R, by the linear solver of the flow. It needs a row of
@@ -84,29 +84,24 @@ PetscErrorCode LbGatheredAdd(LbGathered *g, const uint8_t *a, double c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* sum [P] += sum_b c_b O(b) */
+/* sum [P] += sum_b c_b O(b); with strings O is the mean of their derivatives, weighted with their shares of p(b) */
 static PetscErrorCode Derive(LbFlow *flow, const LbGathered *g, double *sum)
 {
-  LbNet          *net = flow->net;
+  LbNet           *net = flow->net;
   const LbStrings *strings = flow->strings;
-  const int       n = net->n, k = strings->count;
-  double          weight[LB_GRADIENT_BLOCK], lnp[LB_GRADIENT_BLOCK], *share = NULL;
-  uint8_t        *x;
+  const int        n = net->n, k = strings->count;
+  double          *lnp, *share, *weight;
+  uint8_t         *x;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2((size_t)LB_GRADIENT_BLOCK * (size_t)n, &x, LB_GRADIENT_BLOCK * k, &share));
-  for (int first = 0; first < g->count; first += LB_GRADIENT_BLOCK) {
-    const int      count = PetscMin(LB_GRADIENT_BLOCK, g->count - first);
-    const uint8_t *a     = g->a + (size_t)first * (size_t)n;
-
-    if (k > 1) PetscCall(LbStringsLogProbability(strings, net, count, a, lnp, share));
-    for (int s = 0; s < k; s++) {
-      for (int c = 0; c < count; c++) weight[c] = g->coefficient[first + c] * (k > 1 ? share[c * k + s] : 1);
-      LbStringsPermute(strings, s, count, a, x);
-      PetscCall(LbNetGradient(net, count, x, weight, lnp, NULL, sum));
-    }
+  PetscCall(PetscMalloc4((size_t)g->count * (size_t)n + 1, &x, g->count + 1, &lnp, (size_t)g->count * (size_t)k + 1, &share, g->count + 1, &weight));
+  if (k > 1) PetscCall(LbStringsLogProbability(strings, net, g->count, g->a, lnp, share));
+  for (int s = 0; s < k; s++) {
+    for (int c = 0; c < g->count; c++) weight[c] = g->coefficient[c] * (k > 1 ? share[(size_t)c * (size_t)k + (size_t)s] : 1);
+    LbStringsPermute(strings, s, g->count, g->a, x);
+    PetscCall(LbNetGradientSum(net, g->count, x, weight, sum));
   }
-  PetscCall(PetscFree2(x, share));
+  PetscCall(PetscFree4(x, lnp, share, weight));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

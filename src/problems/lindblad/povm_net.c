@@ -95,6 +95,10 @@ PetscErrorCode LbNetDestroy(LbNet **net)
   PetscCall(PetscFree((*net)->table.z));
   PetscCall(PetscFree((*net)->table.b));
   PetscCall(PetscFree((*net)->table.c));
+  PetscCall(PetscFree((*net)->adjoint.e));
+  PetscCall(PetscFree((*net)->adjoint.z));
+  PetscCall(PetscFree((*net)->adjoint.b));
+  PetscCall(PetscFree((*net)->adjoint.c));
   PetscCall(PetscFree(*net));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -111,6 +115,47 @@ PetscErrorCode LbNetGradient(LbNet *net, int count, const uint8_t *a, const doub
   PetscFunctionBegin;
   PetscCheck(count <= LB_GRADIENT_BLOCK, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "%d configurations, at most %d are taken together", count, LB_GRADIENT_BLOCK);
   PetscCall(net->how->gradient(net, count, a, weight, lnp, rows, sum));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* tables of derivatives, zeroed */
+static PetscErrorCode Adjoint(LbNet *net)
+{
+  const LbTables *t = &net->table;
+  LbTables       *g = &net->adjoint;
+  const size_t    e = (size_t)t->heads * (size_t)t->nodes * (size_t)t->nodes, z = (size_t)t->heads * (size_t)t->nodes * (size_t)t->stride, b = (size_t)t->nodes * (size_t)t->stride;
+
+  PetscFunctionBegin;
+  if (!g->e) {
+    *g = *t;
+    PetscCall(PetscMalloc1(e, &g->e));
+    PetscCall(PetscMalloc1(z, &g->z));
+    PetscCall(PetscMalloc1(b, &g->b));
+    PetscCall(PetscMalloc1(4 * t->f, &g->c));
+  }
+  PetscCall(PetscArrayzero(g->e, e));
+  PetscCall(PetscArrayzero(g->z, z));
+  PetscCall(PetscArrayzero(g->b, b));
+  PetscCall(PetscArrayzero(g->c, 4 * t->f));
+  PetscCall(PetscArrayzero(g->c0, 4));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode LbNetGradientSum(LbNet *net, int count, const uint8_t *a, const double *weight, double *sum)
+{
+  double  lnp[LB_GRADIENT_BLOCK], *work;
+
+  PetscFunctionBegin;
+  if (net->fast) {
+    PetscCall(Adjoint(net));
+    PetscCall(PetscMalloc1(LbTablesWork(&net->table, 2), &work));
+    net->kernel->table_adjoint(&net->table, count, a, weight, work, &net->adjoint);
+    PetscCall(PetscFree(work));
+    PetscCall(LbTransformerUnfold(net, &net->adjoint, sum));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (int first = 0; first < count; first += LB_GRADIENT_BLOCK)
+    PetscCall(LbNetGradient(net, PetscMin(LB_GRADIENT_BLOCK, count - first), a + (size_t)first * (size_t)net->n, weight + first, lnp, NULL, sum));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -54,7 +54,7 @@ struct LbNet {
   int                  embedding, learned, output, output_bias, site_bias; /* places in theta; -1: none */
   LbLayerPlace         layer[LB_LAYERS];
   PetscBool            fast;     /* one layer folded into tables */
-  LbTables             table;
+  LbTables             table, adjoint; /* adjoint: derivatives with respect to the tables, made when first asked for */
   double              *work;     /* of the gradient */
   double              *data;     /* of the kind */
   LbStream             scratch;  /* of LbNetLogProbability */
@@ -65,6 +65,7 @@ struct LbNet {
   LbNetPrepare    - to be called after theta has changed
   LbNetGradient   - ln p of `count` configurations a [count][n], and its derivatives: rows [count][n_parameters], or sum [n_parameters] += sum_s weight[s] d ln p(a_s) (either may be NULL).
                     count <= LB_GRADIENT_BLOCK
+  LbNetGradientSum - sum [n_parameters] += sum_s weight[s] d ln p(a_s) for any number of configurations; one folded layer: through the tables, about seven times as fast
   LbStreamCreate  - room for `room` prefixes
   LbStreamAdvance - lane l becomes lane from[l] (NULL: itself) with token[l] appended (p > 0), rows are its conditionals at position p. from is looked up in the lanes of the call before
   LbNetLogProbability - ln p of any number of configurations, by streams
@@ -75,12 +76,14 @@ PetscErrorCode LbNetCreate(const LbNetSetting *set, int n, const double (*start)
 PetscErrorCode LbNetDestroy(LbNet **net);
 PetscErrorCode LbNetPrepare(LbNet *net);
 PetscErrorCode LbNetGradient(LbNet *net, int count, const uint8_t *a, const double *weight, double *lnp, double *rows, double *sum);
+PetscErrorCode LbNetGradientSum(LbNet *net, int count, const uint8_t *a, const double *weight, double *sum);
 PetscErrorCode LbStreamCreate(LbNet *net, int room, LbStream *stream);
 PetscErrorCode LbStreamDestroy(LbStream *stream);
 PetscErrorCode LbStreamAdvance(LbNet *net, LbStream *stream, int p, int lanes, const int *from, const uint8_t *token, double *rows, int ld);
 PetscErrorCode LbNetLogProbability(LbNet *net, int count, const uint8_t *a, double *lnp);
 
 /* for the kinds of network */
+PetscErrorCode LbTransformerUnfold(LbNet *net, const LbTables *g, double *sum); /* derivatives with respect to the tables -> parameters, added */
 PetscErrorCode LbNetWeightGradient(const LbNet *net, int count, int out, int in, const double *dy, const double *x, int weight, int bias, double *rows, double *sum);
 PetscErrorCode LbNetUniform(LbNet *net, PetscInt64 seed, int place, int count, PetscReal bound);
 void           LbNetSeedOutput(const LbNet *net, int count, const uint8_t *a, const double *weight, double *logits, double *lnp); /* logits [count n][4] -> d lnp / d logits */

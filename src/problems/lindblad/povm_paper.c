@@ -3,7 +3,8 @@
    steady  minimise |L p|_1 (or E[e^2]) by Adam: learning rate 1e-2, betas 0.9 and 0.98, eps 1e-9, 500 updates with 10000 samples each, rate halved every 600. From update best.from on, every best.every
            updates and at the last one, best.factor times as many samples estimate the loss; the parameters with the least are the answer.
    evolve  steps of the trapezoid rule, (1 - (tau/2) L) p_new = (1 + (tau/2) L) p_old, each fitted by up to 120 updates of Adam on the distance of both sides, beginning at the old parameters with fresh
-           moments, rate halved every 80; 100 samples for each update; no more updates once the loss is below target_loss. tau is what time advances by. Or by Gauss-Newton steps with the ridge step.reg.
+           moments, rate halved every 80; 100 samples for each update; no more updates once the loss is below target_loss. tau is what time advances by. Or by Gauss-Newton steps with the ridge step.reg,
+           until the rms of R was below target_loss.
 
    A loss that keeps growing ends the run: five rises in a row, to twice what it was and above ten times target_loss; of single steps (evolve) or of means over 20 updates (steady), since losses scatter. */
 #include <math.h>
@@ -176,6 +177,7 @@ PetscErrorCode LbPaperStep(const Lindblad *c, LbPaper *paper, PetscReal t, Petsc
       PetscCall(LbLossGaussNewton(&paper->loss, t, tau, paper->number + 1, c->step.reg, &info->loss)); /* the samples of p_old are the same for all inner steps */
       if (!info->loss.finite) PetscCall(NotFinite(paper, "t =", t));
       info->updates++;
+      enough = PetscSqrtReal(info->loss.value) <= c->step.target_loss ? PETSC_TRUE : PETSC_FALSE; /* before this step */
       continue;
     }
     {

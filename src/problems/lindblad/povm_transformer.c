@@ -117,6 +117,22 @@ static void Norm(const LbNet *net, int place, int rows, const double *x, double 
 
 /* ---- tables ---- */
 
+/* x [nodes][h], q, k, v of every node, [W1; W] and [W1; W] Wo */
+static PetscErrorCode Fold(const LbNet *net, double *x, double *qkv, double *both, double *fold)
+{
+  const LbLayerPlace *p = &net->layer[0];
+  const int           h = net->set.hidden, f = net->set.ff, m = net->table.nodes, g = f + 4;
+
+  PetscFunctionBegin;
+  for (int i = 0; i < net->n; i++) /* nodes beyond the last position stay empty */
+    for (int c = 0; c < 4; c++) LbNetEmbed(net, i, i ? c : 4, x + (size_t)(4 * i + c) * (size_t)h);
+  PetscCall(Linear(net, m, 3 * h, h, x, p->attention, p->attention_bias, PETSC_FALSE, qkv));
+  PetscCall(PetscArraycpy(both, net->theta + p->up, f * h));
+  PetscCall(PetscArraycpy(both + f * h, net->theta + net->output, 4 * h));
+  PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, g, h, h, 1, both, net->theta + p->out, 0, fold));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode Prepare(LbNet *net)
 {
   LbTables           *t = &net->table;
@@ -127,12 +143,7 @@ static PetscErrorCode Prepare(LbNet *net)
   PetscFunctionBegin;
   if (!net->fast) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscCalloc5(m * h, &x, m * 3 * h, &qkv, g * h, &both, g * h, &fold, m * g, &part));
-  for (int i = 0; i < net->n; i++) /* nodes beyond the last position stay empty */
-    for (int c = 0; c < 4; c++) LbNetEmbed(net, i, i ? c : 4, x + (size_t)(4 * i + c) * (size_t)h);
-  PetscCall(Linear(net, m, 3 * h, h, x, p->attention, p->attention_bias, PETSC_FALSE, qkv));
-  PetscCall(PetscArraycpy(both, net->theta + p->up, f * h));
-  PetscCall(PetscArraycpy(both + f * h, net->theta + net->output, 4 * h));
-  PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, g, h, h, 1, both, net->theta + p->out, 0, fold)); /* [W1; W] Wo */
+  PetscCall(Fold(net, x, qkv, both, fold));
   for (int a = 0; a < net->set.heads; a++) {
     double *e = t->e + (size_t)a * (size_t)m * (size_t)m;
 
@@ -176,6 +187,96 @@ static PetscErrorCode Prepare(LbNet *net)
     }
   }
   PetscCall(PetscFree5(x, qkv, both, fold, part));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the chain rule backwards through Prepare; scores enter shares only, so the largest of a row, which is taken off, has no derivative */
+PetscErrorCode LbTransformerUnfold(LbNet *net, const LbTables *t, double *sum)
+{
+  const LbLayerPlace *p = &net->layer[0];
+  const int           h = net->set.hidden, f = net->set.ff, m = t->nodes, d = h / net->set.heads, g = f + 4;
+  double             *x, *qkv, *both, *fold, *dx, *dqkv, *dboth, *dfold, *db;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc5(m * h, &x, m * 3 * h, &qkv, g * h, &both, g * h, &fold, m * g, &db));
+  PetscCall(PetscCalloc4(m * h, &dx, m * 3 * h, &dqkv, g * h, &dboth, g * h, &dfold));
+  PetscCall(Fold(net, x, qkv, both, fold));
+  for (int i = 0; i < m; i++)
+    for (int o = 0; o < g; o++) db[(size_t)i * (size_t)g + (size_t)o] = t->b[(size_t)i * (size_t)t->stride + (size_t)(o < f ? o : t->padded + o - f)];
+  /* c = W W2, c0 = W b2 */
+  for (int c = 0; c < 4; c++)
+    for (int k = 0; k < h; k++) {
+      dboth[(f + c) * h + k] += t->c0[c] * net->theta[p->down_bias + k];
+      sum[p->down_bias + k] += net->theta[net->output + c * h + k] * t->c0[c];
+      for (int o = 0; o < f; o++) {
+        dboth[(f + c) * h + k] += t->c[4 * o + c] * net->theta[p->down + k * f + o];
+        sum[p->down + k * f + o] += net->theta[net->output + c * h + k] * t->c[4 * o + c];
+      }
+    }
+  /* b = [W1; W](x + bo) + [b1; bout] */
+  for (int i = 0; i < m; i++)
+    for (int o = 0; o < g; o++) {
+      const double v = db[(size_t)i * (size_t)g + (size_t)o];
+
+      if (o < f) sum[p->up_bias + o] += v;
+      else {
+        sum[net->output_bias + o - f] += v;
+        if (net->site_bias >= 0 && i / 4 < net->n) sum[net->site_bias + i / 4 * 4 + o - f] += v;
+      }
+    }
+  PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, m, h, g, 1, db, both, 0, dx));
+  for (int i = 0; i < m; i++)
+    for (int k = 0; k < h; k++) {
+      sum[p->out_bias + k] += dx[(size_t)i * (size_t)h + (size_t)k];
+      x[(size_t)i * (size_t)h + (size_t)k] += net->theta[p->out_bias + k];
+    }
+  PetscCall(TesGemm(PETSC_TRUE, PETSC_FALSE, g, h, m, 1, db, x, 1, dboth));
+  for (int i = 0; i < m; i++)
+    for (int k = 0; k < h; k++) x[(size_t)i * (size_t)h + (size_t)k] -= net->theta[p->out_bias + k];
+  /* z = [W1; W] Wo v, e = exp(q k / sqrt d) */
+  for (int a = 0; a < net->set.heads; a++)
+    for (int i = 0; i < m; i++) {
+      const double *dz = t->z + ((size_t)a * (size_t)m + (size_t)i) * (size_t)t->stride, *v = qkv + (size_t)i * 3 * (size_t)h, *e = net->table.e + ((size_t)a * (size_t)m + (size_t)i) * (size_t)m;
+      const double *de = t->e + ((size_t)a * (size_t)m + (size_t)i) * (size_t)m;
+      double       *to = dqkv + (size_t)i * 3 * (size_t)h;
+
+      for (int o = 0; o < g; o++) {
+        const double w = dz[o < f ? o : t->padded + o - f];
+
+        for (int k = a * d; k < a * d + d; k++) {
+          to[2 * h + k] += fold[o * h + k] * w;
+          dfold[o * h + k] += w * v[2 * h + k];
+        }
+      }
+      for (int j = 0; j < m; j++) {
+        const double score = e[j] * de[j] / sqrt(d);
+
+        if (score == 0) continue;
+        for (int k = a * d; k < a * d + d; k++) {
+          to[k] += score * qkv[(size_t)j * 3 * (size_t)h + (size_t)(h + k)];
+          dqkv[(size_t)j * 3 * (size_t)h + (size_t)(h + k)] += score * v[k];
+        }
+      }
+    }
+  PetscCall(TesGemm(PETSC_FALSE, PETSC_TRUE, g, h, h, 1, dfold, net->theta + p->out, 1, dboth));
+  PetscCall(TesGemm(PETSC_TRUE, PETSC_FALSE, h, h, g, 1, both, dfold, 1, sum + p->out));
+  for (int k = 0; k < f * h; k++) sum[p->up + k] += dboth[k];
+  for (int k = 0; k < 4 * h; k++) sum[net->output + k] += dboth[f * h + k];
+  /* q, k, v = W x + b, x = embedding + position */
+  PetscCall(TesGemm(PETSC_TRUE, PETSC_FALSE, 3 * h, h, m, 1, dqkv, x, 1, sum + p->attention));
+  for (int i = 0; i < m; i++)
+    for (int k = 0; k < 3 * h; k++) sum[p->attention_bias + k] += dqkv[(size_t)i * 3 * (size_t)h + (size_t)k];
+  PetscCall(TesGemm(PETSC_FALSE, PETSC_FALSE, m, h, 3 * h, 1, dqkv, net->theta + p->attention, 1, dx));
+  for (int i = 0; i < net->n; i++)
+    for (int c = 0; c < 4; c++)
+      for (int k = 0; k < h; k++) {
+        const double v = dx[(size_t)(4 * i + c) * (size_t)h + (size_t)k];
+
+        sum[net->embedding + (i ? c : 4) * h + k] += v;
+        if (net->learned >= 0) sum[net->learned + i * h + k] += v;
+      }
+  PetscCall(PetscFree5(x, qkv, both, fold, db));
+  PetscCall(PetscFree4(dx, dqkv, dboth, dfold));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

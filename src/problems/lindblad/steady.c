@@ -286,7 +286,7 @@ static PetscErrorCode NextRung(TesProblem problem, Lindblad *c, const char why[]
     size_t   used      = 0;
 
     for (PetscInt64 k = PetscMax(0, s->n_history - 8); k < s->n_history && used + 1 < sizeof text; k++)
-      used += (size_t)snprintf(text + used, sizeof text - used, "%s%.0f: %.2e", k ? ", " : "", (double)s->history[2 * k], (double)s->history[2 * k + 1]);
+      used += (size_t)snprintf(text + used, sizeof text - used, "%s%.0f: %.2e", used ? ", " : "", (double)s->history[2 * k], (double)s->history[2 * k + 1]);
     SETERRQ(c->density.world, TES_ERR_NUMBERS, "no steady state found: method %s %s at |L rho| = %.3g, wanted %.3g after %" PetscInt64_FMT " applications (last cycles: %s). Steady states may be several, or the damping very weak: "
             "try task: evolve to a long time, or a larger steady.rtol", rung_names[s->rung], why, (double)s->residual, (double)s->target, s->applications, text);
   }

@@ -22,6 +22,7 @@ struct _p_LbPlan {
   LbPass           pass[64];
   LbPassMessages  *messages; /* [n_passes], or NULL: ranks share memory */
   const LbKernels *kernels;
+  void            *tiles; /* memory of the three that follow */
   double          *x_tile, *y_tile, *copy;
   PetscReal       *factors; /* [n_times] that the coefficients hold, times scale */
   PetscReal        scale;

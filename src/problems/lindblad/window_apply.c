@@ -29,6 +29,20 @@ static PetscErrorCode Refresh(LbPlan p, const PetscReal f[], PetscReal scale)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* where a tile is used in place: the next block of each vector, while the first window starts the rows of this one */
+static LbSoon NextBlock(const LbPlan p, const LbPass *pass, const LbWindow *w, const double *x, const double *y, const LbStart *here)
+{
+  const int64_t at = pass->block, rows = (int64_t)w->n_active * w->n_bases * PetscMax(1, w->groups / p->kernels->groups), lines = at / 8 / PetscMax(1, rows);
+  LbSoon        soon = {0};
+
+  if (!pass->direct || !w->init || w->level || lines < 1) return soon;
+  soon.lines               = (int)lines;
+  soon.stream[soon.n++]    = (const char *)(x + at);
+  soon.stream[soon.n++]    = (const char *)(y + at);
+  if (here->x0) soon.stream[soon.n++] = (const char *)(here->x0 + at);
+  return soon;
+}
+
 /* all windows of a tile, runs of level 0 block by block; the first one starts the rows */
 void LbTileApply(LbPlan p, const LbPass *pass, const double *x, double *y, LbStartMode mode, const LbStart *start)
 {
@@ -41,10 +55,15 @@ void LbTileApply(LbPlan p, const LbPass *pass, const double *x, double *y, LbSta
       ;
     for (int64_t b = first; b < last; b++)
       for (int i = k; i < end; i++) {
-        LbStart here = *start;
+        const LbWindow *w    = &pass->window[i];
+        const double   *from = x + b * pass->block;
+        double         *to   = y + b * pass->block;
+        LbStart         here = *start;
+        LbSoon          soon;
 
         if (here.x0) here.x0 += b * pass->block;
-        p->kernels->window(&pass->window[i], x + b * pass->block, y + b * pass->block, p->copy, pass->window[i].init ? mode : LB_START_LOAD, &here);
+        soon = NextBlock(p, pass, w, from, to, &here);
+        p->kernels->window(w, from, to, p->copy, w->init ? mode : LB_START_LOAD, &here, &soon);
       }
   }
 }

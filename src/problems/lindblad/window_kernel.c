@@ -111,13 +111,23 @@ INLINE void Row(const LbWindow *w, int row, const double *xs, int64_t gx, const 
   UNROLL for (int r = 0; r < groups * PER_16; r++) Store(y + (r / PER_16) * gy + (r % PER_16) * W, acc[r]);
 }
 
-INLINE void Base(const LbWindow *w, const double *xs, int64_t gx, const double *x, double *y, LbStartMode mode, const LbStart *start, const int groups)
+/* into the second cache: the first one is full of the rows that are summed now */
+INLINE void Ask(LbSoon *soon)
+{
+  for (int k = 0; k < soon->n; k++) {
+    for (int l = 0; l < soon->lines; l++) __builtin_prefetch(soon->stream[k] + 64 * l, 0, 2);
+    soon->stream[k] += 64 * soon->lines;
+  }
+}
+
+INLINE void Base(const LbWindow *w, const double *xs, int64_t gx, const double *x, double *y, LbStartMode mode, const LbStart *start, const int groups, LbSoon *soon)
 {
   for (int k = 0; k < w->n_active; k++) {
     const int     row = w->active[k];
     const int64_t at  = w->row[row];
     LbStart       here;
 
+    Ask(soon);
     if (mode == LB_START_FUSED) {
       here    = *start;
       here.x0 = start->x0 ? start->x0 + at : NULL;
@@ -127,7 +137,7 @@ INLINE void Base(const LbWindow *w, const double *xs, int64_t gx, const double *
   }
 }
 
-static void Window(const LbWindow *w, const double *x, double *y, double *copy, LbStartMode mode, const LbStart *start)
+static void Window(const LbWindow *w, const double *x, double *y, double *copy, LbStartMode mode, const LbStart *start, LbSoon *soon)
 {
   const int step = w->groups < FULL ? 1 : FULL; /* groups at once */
 
@@ -146,8 +156,8 @@ static void Window(const LbWindow *w, const double *x, double *y, double *copy, 
       const double *xs = w->gather ? copy + g * 16 : xb + at;
 
       here.x0 = start->x0 ? start->x0 + w->base[b] + at : NULL;
-      if (step == FULL) Base(w, xs, gx, xb + at, yb + at, mode, &here, FULL);
-      else Base(w, xs, gx, xb + at, yb + at, mode, &here, 1);
+      if (step == FULL) Base(w, xs, gx, xb + at, yb + at, mode, &here, FULL, soon);
+      else Base(w, xs, gx, xb + at, yb + at, mode, &here, 1, soon);
     }
   }
 }
@@ -264,4 +274,4 @@ static double MaxCombine(int64_t n, int m, const double *c, const double *const 
 }
 
 extern const LbKernels TES_KERNEL(LbKernelTable);
-const LbKernels        TES_KERNEL(LbKernelTable) = {Window, Gather, ScatterAdd, Combine, Dots, MaxCombine};
+const LbKernels        TES_KERNEL(LbKernelTable) = {Window, Gather, ScatterAdd, Combine, Dots, MaxCombine, FULL};

@@ -251,6 +251,11 @@ PetscErrorCode MgnoEstimate(TesProblem problem, TesEstimate *estimate)
     }
     PetscCall(PetscStrlen(estimate->note, &used));
     PetscCall(PetscSNPrintf(estimate->note + used, sizeof(estimate->note) - used, "; network of %" PetscInt64_FMT " weights, %.3g GF per sample", plan->size, (double)(MgnoPlanFlops(plan) * 1e-9)));
+    if (m->model.channels % MGNO_PAD) {
+      PetscCall(PetscStrlen(estimate->note, &used));
+      PetscCall(PetscSNPrintf(estimate->note + used, sizeof(estimate->note) - used, "; its kernels work on %" PetscInt_FMT " channels for %" PetscInt_FMT ", zeros in the rest", (m->model.channels + MGNO_PAD - 1) / MGNO_PAD * MGNO_PAD,
+                              m->model.channels));
+    }
   }
   for (PetscInt a = 0; a < m->actions.n; a++) estimate->steps += (PetscReal)MgnoActionSteps(m, a);
   if (plan && m->plan == plan) m->plan = NULL;

@@ -108,7 +108,7 @@ PetscErrorCode MgnoDataLook(TesProblem problem, const char path[], MgnoDataShape
   PetscCall(TesH5ReadAttributeText(file, "/", "recipe", &found, &stored));
   if (found && m->data.family != MGNO_EXTERNAL) {
     PetscCall(MgnoDataRecipe(problem, &wanted));
-    if (strcmp(stored, wanted)) PetscCall(PetscSNPrintf(fault, size, "was made with other parameters:\n  it has  %s\n  wanted  %s", stored, wanted));
+    if (strcmp(stored, wanted)) PetscCall(PetscSNPrintf(fault, size, "has other parameters than the deck:\n  it has  %s\n  wanted  %s", stored, wanted));
     PetscCall(PetscFree(wanted));
   }
   PetscCall(PetscFree(stored));

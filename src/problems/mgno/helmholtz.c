@@ -116,7 +116,6 @@ static void Element(const Mgno *m, const PetscReal c[4], PetscReal e[16])
 static PetscErrorCode Assemble(const Mgno *m, Helmholtz *o, const PetscReal *c)
 {
   const PetscInt n = m->n[0];
-  PetscScalar   *load;
 
   PetscFunctionBegin;
   PetscCall(MatZeroEntries(o->A));
@@ -131,15 +130,43 @@ static PetscErrorCode Assemble(const Mgno *m, Helmholtz *o, const PetscReal *c)
     }
   PetscCall(MatAssemblyBegin(o->A, MAT_FINAL_ASSEMBLY));
   PetscCall(MatAssemblyEnd(o->A, MAT_FINAL_ASSEMBLY));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the load of du/dn = 1 on the source: integral of the two hat functions over the part [s, t] of each element's edge */
+static PetscErrorCode SourceOnTop(const Mgno *m, Helmholtz *o)
+{
+  const PetscInt n = m->n[0];
+  PetscScalar   *load;
+
+  PetscFunctionBegin;
   PetscCall(VecZeroEntries(o->b));
   PetscCall(VecGetArray(o->b, &load));
-  for (PetscInt i = 0; i + 1 < n; i++) { /* integral of the two hat functions over the part [s, t] of the element's edge */
+  for (PetscInt i = 0; i + 1 < n; i++) {
     const PetscReal x = i * m->h[0], s = PetscMax(0, (0.35 - x) / m->h[0]), t = PetscMin(1, (0.65 - x) / m->h[0]);
 
     if (t <= s) continue;
     load[(m->n[1] - 1) * n + i] += m->h[0] * (t - s - (t * t - s * s) / 2);
     load[(m->n[1] - 1) * n + i + 1] += m->h[0] * (t * t - s * s) / 2;
   }
+  PetscCall(VecRestoreArray(o->b, &load));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* the load of a right-hand side f that is bilinear between the vertices, no flux through the sides */
+static PetscErrorCode SourceInside(const Mgno *m, Helmholtz *o, const PetscReal *f)
+{
+  const PetscReal mass[2][2] = {{1. / 3, 1. / 6}, {1. / 6, 1. / 3}}, area = m->h[0] * m->h[1];
+  const PetscInt  n = m->n[0];
+  PetscScalar    *load;
+
+  PetscFunctionBegin;
+  PetscCall(VecZeroEntries(o->b));
+  PetscCall(VecGetArray(o->b, &load));
+  for (PetscInt j = 0; j + 1 < m->n[1]; j++)
+    for (PetscInt i = 0; i + 1 < n; i++)
+      for (PetscInt a = 0; a < 4; a++)
+        for (PetscInt c = 0; c < 4; c++) load[(j + a / 2) * n + i + a % 2] += area * mass[a / 2][c / 2] * mass[a % 2][c % 2] * f[(j + c / 2) * n + i + c % 2];
   PetscCall(VecRestoreArray(o->b, &load));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -164,15 +191,16 @@ static PetscErrorCode Nearest(const Mgno *m, Helmholtz *o, PetscReal *nearest)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Make(Mgno *m, MgnoMaker maker, PetscInt64 sample, PetscReal *x, PetscReal *y, PetscReal *residual, PetscReal *its)
+PetscErrorCode MgnoHelmholtzSolve(const Mgno *m, MgnoMaker maker, const PetscReal *c, const PetscReal *f, PetscReal *y, PetscReal *residual, PetscReal *its)
 {
   Helmholtz         *o = maker->own;
   const PetscScalar *u;
   PetscReal          size, nearest, k = m->data.omega / 20;
 
   PetscFunctionBegin;
-  Speed(m, o, sample, x);
-  PetscCall(Assemble(m, o, x));
+  PetscCall(Assemble(m, o, c));
+  if (f) PetscCall(SourceInside(m, o, f));
+  else PetscCall(SourceOnTop(m, o));
   PetscCall(KSPSetOperators(o->ksp, o->A, o->A));
   PetscCall(VecNorm(o->b, NORM_2, &size));
   PetscCall(VecZeroEntries(o->u));
@@ -190,13 +218,21 @@ static PetscErrorCode Make(Mgno *m, MgnoMaker maker, PetscInt64 sample, PetscRea
     *residual /= size;
     *its += 1;
   }
-  PetscCheck(*residual <= m->data.solver.rtol, PETSC_COMM_SELF, TES_ERR_NUMBERS, "sample %" PetscInt64_FMT ": the direct solve ended at a relative residual of %.2e, wanted data.solver.rtol = %g", sample, (double)*residual,
-             (double)m->data.solver.rtol);
   PetscCall(VecGetArrayRead(o->u, &u));
   PetscCall(PetscArraycpy(y, u, m->points));
   PetscCall(VecRestoreArrayRead(o->u, &u));
   PetscCall(Nearest(m, o, &nearest));
   if (nearest < RESONANT * k * k) *its = -*its;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Make(Mgno *m, MgnoMaker maker, PetscInt64 sample, PetscReal *x, PetscReal *y, PetscReal *residual, PetscReal *its)
+{
+  PetscFunctionBegin;
+  Speed(m, maker->own, sample, x);
+  PetscCall(MgnoHelmholtzSolve(m, maker, x, NULL, y, residual, its));
+  PetscCheck(*residual <= m->data.solver.rtol, PETSC_COMM_SELF, TES_ERR_NUMBERS, "sample %" PetscInt64_FMT ": the direct solve ended at a relative residual of %.2e, wanted data.solver.rtol = %g", sample, (double)*residual,
+             (double)m->data.solver.rtol);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

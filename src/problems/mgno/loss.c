@@ -3,7 +3,8 @@
      l2           |e| / |y|
      h1_spectral  |w F e| / |w F y|, F the orthonormal transform, w^2 = 1 + sum_d kappa_d^2, kappa = |k| if |k| < h1_cut else 0 (whole wave numbers);
                   gradient F*(w^2 F e) / (|w F e| |w F y|)
-     h1_fd        N(e) / N(y), N(e)^2 = sum h1_mass e^2 + sum_d (D_d e)^2, D central differences, one-sided at the ends (periodic: wrapped), spacing h
+     h1_fd        N(e) / N(y), N(e)^2 = sum h1_mass e^2 + sum_d (D_d e)^2, D central differences, one-sided at the ends (periodic: wrapped), spacing h;
+                  train.h1_scale: absolute leaves N(y) out
      energy       sqrt(e' A e) / sqrt(y' A y) with the stencil A of the equation for the sample's coefficient
      residual     |f - A o| / |f|: needs no truth
    If e = 0 the gradient is 0. Transforms hold half of the spectrum: modes 0 < k < n/2 of the fastest dimension count twice. */
@@ -14,6 +15,7 @@ struct _MgnoLoss {
   MgnoLossKind kind;
   PetscInt     channels;
   PetscReal    mass;
+  PetscBool    absolute;
   TesFFT       fft;
   PetscInt64   modes;
   PetscReal   *w2, *count;         /* [modes] w^2; how often a stored mode counts, over the number of points */
@@ -61,6 +63,11 @@ PetscErrorCode MgnoLossCreate(const Mgno *m, MgnoLossKind kind, PetscInt channel
   if (kind == MGNO_H1_SPECTRAL) PetscCall(OpenSpectral(s));
   if (kind == MGNO_ENERGY || kind == MGNO_RESIDUAL) PetscCall(MgnoStencilCreate(m, &s->elliptic, &s->a, &s->f));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+void MgnoLossAbsolute(MgnoLoss s)
+{
+  s->absolute = PETSC_TRUE;
 }
 
 PetscErrorCode MgnoLossDestroy(MgnoLoss *loss)
@@ -178,6 +185,7 @@ PetscErrorCode MgnoLossValue(MgnoLoss s, PetscInt64 sample, const PetscReal *x, 
     error += part;
   }
   PetscCheck(size > 0, PETSC_COMM_SELF, TES_ERR_NUMBERS, "sample %" PetscInt64_FMT ": the norm of the wanted output is %g: a relative error has no meaning", sample, (double)size);
+  if (s->absolute) size = 1;
   *value = PetscSqrtReal(error / size);
   for (PetscInt64 i = 0; bar && i < n * s->channels; i++) bar[i] *= error > 0 ? 1 / PetscSqrtReal(error * size) : 0;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -14,5 +14,6 @@ typedef struct _MgnoLoss *MgnoLoss;
   Not Collective
 @*/
 PetscErrorCode MgnoLossCreate(const Mgno *m, MgnoLossKind kind, PetscInt channels, PetscReal mass, MgnoLoss *loss);
+void           MgnoLossAbsolute(MgnoLoss loss); /* without the norm of the truth below the fraction */
 PetscErrorCode MgnoLossDestroy(MgnoLoss *loss);
 PetscErrorCode MgnoLossValue(MgnoLoss loss, PetscInt64 sample, const PetscReal *x, const PetscReal *o, const PetscReal *y, PetscReal *value, PetscReal *bar);

@@ -18,6 +18,8 @@ const char *const mgno_layout_names[] = {"cell", "vertex", "interior", "periodic
 static const char *const precision_names[] = {"single", "double", NULL};
 static const char *const boundary_names[]  = {"dirichlet", "neumann", "periodic", "odd", NULL};
 static const char *const coarse_names[]    = {"restrict_rhs", "restrict_residual", NULL};
+static const char *const start_names[]     = {"restrict", "zero", NULL};
+static const char *const scale_names[]     = {"relative", "absolute", NULL};
 static const char *const transfer_names[]  = {"reference", "cell", "vertex", "interior", NULL};
 static const char *const tie_names[]       = {"none", "adjoint", "symmetric", NULL};
 static const char *const skip_names[]      = {"affine1x1", "residual_input", "none", NULL};
@@ -88,6 +90,7 @@ static const TesKey keys[] = {
   TES_INTS(Mgno, model.smoothing.pre, .fallback = "[1]", .min_items = 1, .max_items = 16, .range = TES_BETWEEN(0, 1000), .help = "smoothing steps on the way down, fine to coarse: one for all levels or one each"),
   TES_INTS(Mgno, model.smoothing.post, .fallback = "[0]", .min_items = 1, .max_items = 16, .range = TES_BETWEEN(0, 1000), .help = "smoothing steps on the way up; the coarsest level has none"),
   TES_ENUM(Mgno, model.coarse_problem, .fallback = "restrict_rhs", .choices = coarse_names, .help = "restrict_rhs: f is restricted, as the published program does; restrict_residual: f - A u, as the paper says"),
+  TES_ENUM(Mgno, model.coarse_start, .fallback = "restrict", .choices = start_names, .help = "u on a coarser level begins as Pi u of the finer one, as the published program has it, or zero, as the paper says: no kernels Pi then"),
   TES_ENUM(Mgno, model.transfer, .fallback = "reference", .choices = transfer_names, .help = "stencils between levels; cell (n = 2^k m), vertex (2^k m + 1), interior (2^k m - 1) have the same shapes at every resolution"),
   TES_ENUM(Mgno, model.tie, .fallback = "none", .choices = tie_names, .help = "adjoint: P is the transpose of R; symmetric: W is a symmetric operator (S and A symmetric, P = R', the residual restricted, steps mirrored)"),
   TES_ENUM(Mgno, model.skip, .fallback = "affine1x1", .choices = skip_names, .help = "what is added to W v: B v + b, v itself (the channels that both have), or nothing"),
@@ -101,6 +104,7 @@ static const TesKey keys[] = {
   TES_ENUM(Mgno, train.loss, .fallback = "h1_spectral", .choices = loss_names, .help = "relative error that is summed over a batch; residual needs no truth"),
   TES_INT(Mgno, train.h1_cut, .fallback = "20", .range = TES_AT_LEAST(1), .help = "wave numbers from here on have weight 1 in h1_spectral"),
   TES_REAL(Mgno, train.h1_mass, .fallback = "1.0", .range = TES_AT_LEAST(0), .unit = "1/length^2", .help = "weight of the error itself beside its gradient in h1_fd"),
+  TES_ENUM(Mgno, train.h1_scale, .fallback = "relative", .choices = scale_names, .help = "h1_fd by the norm of the truth, or as it is (with h1_mass: 10 the loss of the published Helmholtz program, up to the batch's size)"),
   TES_INT(Mgno, train.epochs, .fallback = "40", .range = TES_AT_LEAST(1), .help = "passes over the training samples"),
   TES_INT(Mgno, train.batch, .fallback = "8", .range = TES_AT_LEAST(1), .help = "samples per update"),
   TES_INT(Mgno, train.unrolled, .fallback = "1", .range = TES_BETWEEN(1, 64), .help = "trajectories: steps that a training sample is rolled out over, mean loss of all; 1: each from the true frame before"),

@@ -52,6 +52,7 @@ extern const MgnoFamily  mgno_helmholtz, mgno_navier_stokes;
 const MgnoFamily *MgnoFamilyOf(const Mgno *m);
 PetscErrorCode MgnoMakerCreate(Mgno *m, MgnoMaker *maker); /* serial objects; asks the PETSc options of its solvers */
 PetscErrorCode MgnoMakerDestroy(MgnoMaker *maker);
+PetscErrorCode MgnoHelmholtzSolve(const Mgno *m, MgnoMaker maker, const PetscReal *c, const PetscReal *f, PetscReal *u, PetscReal *residual, PetscReal *its); /* helmholtz: u for a speed c and a right-hand side f; f NULL: the source on the top side. its < 0: near a resonance */
 PetscErrorCode MgnoFlowRun(const Mgno *m, MgnoMaker maker, const PetscReal *x, PetscReal *y, PetscReal *residual, PetscReal *its); /* navier_stokes: the frames y from a start x */
 
 /* ---- elliptic.c: -div(a grad u) = f, u = 0 on the boundary, by CG and multigrid on one rank ---- */
@@ -181,12 +182,12 @@ struct _Mgno {
     struct {
       TesInts pre, post;
     } smoothing;
-    int         coarse_problem, transfer, tie, skip, norm, activation, compat, output;
+    int         coarse_problem, coarse_start, transfer, tie, skip, norm, activation, compat, output;
     PetscBool   conv_bias;
     const char *weights;
   } model;
   struct {
-    int                 loss;
+    int                 loss, h1_scale;
     PetscInt            h1_cut, epochs, batch, unrolled;
     PetscReal           h1_mass, time_limit, target;
     TesOptimizerOptions optimizer;

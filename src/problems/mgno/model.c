@@ -6,7 +6,7 @@ void MgnoModelSpec(const Mgno *m, MgnoNetSpec *s)
   const PetscBool cells = m->grid.layout == MGNO_CELL || m->grid.layout == MGNO_PERIODIC ? PETSC_TRUE : PETSC_FALSE;
 
   *s = (MgnoNetSpec){.dim = m->grid.dim, .layers = m->model.layers, .channels = m->model.channels, .c_in = m->model.in_channels, .c_out = m->model.out_channels, .levels = m->model.levels,
-                     .coarse = m->model.coarse_problem, .transfer = m->model.transfer, .tie = m->model.tie, .skip = m->model.skip, .norm = m->model.norm, .activation = m->model.activation,
+                     .coarse = m->model.coarse_problem, .zero_start = m->model.coarse_start == 1 ? PETSC_TRUE : PETSC_FALSE, .transfer = m->model.transfer, .tie = m->model.tie, .skip = m->model.skip, .norm = m->model.norm, .activation = m->model.activation,
                      .conv_bias = m->model.conv_bias, .zero_transposed = m->model.compat == 1 ? PETSC_TRUE : PETSC_FALSE};
   MgnoSpecBlocks(m, s->blocks, &s->min_local);
   for (PetscInt d = 0; d < NET_DIM; d++) {

@@ -24,6 +24,7 @@ typedef struct {
   PetscInt layers, channels, c_in, c_out, levels;
   PetscInt pre[NET_LEVELS], post[NET_LEVELS];
   int      coarse, transfer, tie, skip, norm, activation;
+  PetscBool zero_start; /* coarse u begin at zero instead of as Pi u */
   PetscBool conv_bias, zero_transposed; /* zero_transposed: P sees zeros beyond every side, as the reference's does */
   NetSide   side[NET_DIM][2];
   PetscInt  blocks[NET_DIM], min_local; /* the grid is cut in so many blocks per dimension (0: 1) of at least min_local points (0: 4) on every level that is cut */

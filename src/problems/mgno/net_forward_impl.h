@@ -98,7 +98,7 @@ static PetscErrorCode Cycle(Net *net, PetscInt layer, Store *store, Field **cycl
       down[0] = (Convolution){net->pack[plan->R[at]].w, fine->kr, fine->p, 2, PETSC_FALSE, cf, source, f_to, 0, NULL, 1};
       if (plan->Pi[at] >= 0) down[1] = (Convolution){net->pack[plan->Pi[at]].w, fine->kr, fine->p, 2, PETSC_FALSE, s->channels, before, u_to, 0, NULL, 1};
       PetscCall(ConvolveInFlight(net, &t, plan->Pi[at] >= 0 ? 2 : 1, down));
-      if (plan->Pi[at] < 0) Zero(net, u); /* tied symmetric: the coarse problem begins at zero */
+      if (plan->Pi[at] < 0) Zero(net, u); /* the coarse problem begins at zero */
       if (bridge) PetscCall(Transpose(net, l, f_to, &store->f[l], PETSC_TRUE, 0));
       if (bridge && plan->Pi[at] >= 0) PetscCall(Transpose(net, l, u_to, u, PETSC_TRUE, 0));
     }

@@ -4,7 +4,7 @@
      reference  R, Pi: 3 taps, stride 2, padding 1, n_c = ceil(n / 2);  P: 4 taps if n is even, 3 if it is odd, padding 1
      cell       4 taps, padding 1, n = 2 n_c;   vertex  3 taps, padding 1, n = 2 n_c - 1;   interior  3 taps, padding 0, n = 2 n_c + 1   (R, Pi and P alike)
    Tensors per layer, C_f channels in, C out: S C_f -> C and A C -> C_f per smoothing step (level 0 begins with an S that has no A), R C_f -> C_f, Pi C -> C, P C -> C per pair
-   of levels, with `restrict_residual` one more A per pair; gamma and beta per level but the coarsest; skip B, b; the head H. */
+   of levels, with `restrict_residual` one more A per pair, with a zero start no Pi; gamma and beta per level but the coarsest; skip B, b; the head H. */
 #include <stdio.h>
 #include <string.h>
 #include "net.h"
@@ -150,7 +150,7 @@ static void AddLayer(MgnoPlan *plan, PetscInt layer, PetscInt *used)
       if (s->tie == NET_TIE_SYMMETRIC) plan->Ar[at] = plan->own_A[at - 1];
       else if (s->coarse == NET_RESTRICT_RESIDUAL) plan->Ar[at] = Add(plan, layer, l, "A_restrict", 0, cf, C, three, -1, 0);
       plan->R[at] = Add(plan, layer, l, "R", 0, cf, cf, up->kr, -1, 0);
-      if (s->tie != NET_TIE_SYMMETRIC) plan->Pi[at] = Add(plan, layer, l, "Pi", 0, C, C, up->kr, -1, 0);
+      if (!s->zero_start) plan->Pi[at] = Add(plan, layer, l, "Pi", 0, C, C, up->kr, -1, 0);
       /* the step from this level up: tied, it is the transpose of R and no tensor of its own */
       plan->P[at] = s->tie == NET_TIE_NONE ? Add(plan, layer, l, "P", 1, C, C, up->kp, -1, 0) : plan->R[at];
     }
@@ -232,7 +232,8 @@ PetscErrorCode MgnoPlanCreate(const MgnoNetSpec *spec, MgnoPlan **out)
   plan->spec = *spec;
   for (PetscInt d = spec->dim; d < NET_DIM; d++) plan->spec.n[d] = 1;
   if (spec->tie == NET_TIE_SYMMETRIC) {
-    plan->spec.coarse = NET_RESTRICT_RESIDUAL;
+    plan->spec.coarse     = NET_RESTRICT_RESIDUAL;
+    plan->spec.zero_start = PETSC_TRUE;
     for (PetscInt l = 0; l < spec->levels; l++) plan->spec.post[l] = spec->pre[l];
   }
   spec = &plan->spec;
@@ -342,7 +343,7 @@ PetscReal MgnoPlanFlops(const MgnoPlan *plan)
         const MgnoLevel *up = &plan->level[l - 1];
         const PetscReal  r  = (PetscReal)up->kr[0] * up->kr[1] * up->kr[2], p = (PetscReal)up->kp[0] * up->kp[1] * up->kp[2];
 
-        sum += 2 * points * (r * (cf * cf + C * C) + p * C * C);
+        sum += 2 * points * (r * (cf * cf + (s->zero_start ? 0 : C * C)) + p * C * C);
         if (s->coarse == NET_RESTRICT_RESIDUAL) sum += 2 * Points(up) * nine * C * cf;
       }
     }

@@ -30,7 +30,7 @@ static void Widen(const Mgno *m, const void *from, PetscInt64 n, PetscReal *to)
   }
 }
 
-/* NaN, infinity, and truth that is zero all over are said with the sample's number. */
+/* NaN, infinity, truth that is zero all over, and mobilities that are not positive are said with the sample's number. */
 static PetscErrorCode Inspect(const Mgno *m, const MgnoSamples *s)
 {
   PetscReal *v;
@@ -40,12 +40,17 @@ static PetscErrorCode Inspect(const Mgno *m, const MgnoSamples *s)
   for (PetscInt64 i = 0; i < s->part.n_local; i++)
     for (PetscInt c = 0; c < s->rows.c_in + s->rows.c_out; c++) {
       const PetscBool y = c >= s->rows.c_in ? PETSC_TRUE : PETSC_FALSE;
-      PetscReal       square = 0;
+      PetscReal       square = 0, least = PETSC_MAX_REAL;
 
       Widen(m, y ? At(m, s->rows.y, i, s->rows.c_out, c - s->rows.c_in) : At(m, s->rows.x, i, s->rows.c_in, c), m->points, v);
-      for (PetscInt64 k = 0; k < m->points; k++) square += v[k] * v[k];
+      for (PetscInt64 k = 0; k < m->points; k++) {
+        square += v[k] * v[k];
+        least = PetscMin(least, v[k]);
+      }
       PetscCheck(!PetscIsInfOrNanReal(square), PETSC_COMM_SELF, TES_ERR_DECK, "sample %" PetscInt64_FMT " of the data set has a value of %s that is not finite", s->part.first + i, y ? "y" : "x");
       PetscCheck(!y || square > 0, PETSC_COMM_SELF, TES_ERR_DECK, "sample %" PetscInt64_FMT " of the data set has a y that is zero everywhere: a relative error has no meaning", s->part.first + i);
+      PetscCheck(c > 0 || m->data.family > MGNO_TRIG || least > 0, PETSC_COMM_SELF, TES_ERR_DECK, "sample %" PetscInt64_FMT " of the data set has a coefficient of %g: data.family %s needs positive ones", s->part.first + i, (double)least,
+                 m->family->name);
     }
   PetscCall(PetscFree(v));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -51,6 +51,7 @@ PetscErrorCode MgnoTrainSetUp(TesProblem problem)
   PetscCall(MgnoSumCreate(problem, net, &m->sum));
   PetscCall(PetscMalloc2(m->plan->size, &m->g, MgnoNetOffsets(net)[m->plan->n_tensors], &m->packed));
   PetscCall(MgnoLossCreate(m, (MgnoLossKind)m->train.loss, m->model.out_channels, m->train.h1_mass, &m->loss));
+  if (m->train.loss == MGNO_H1_FD && m->train.h1_scale == 1) MgnoLossAbsolute(m->loss);
   PetscCall(MgnoLossCreate(m, MGNO_L2, m->model.out_channels, 1, &m->loss_l2));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -53,6 +53,20 @@ case_restart() { # a steady state, a correlation and a sweep cut and gone on wit
         "$program" compare whole_$deck cut_$deck --rtol 1e-7
     done
 }
+case_ladder() { # each method of the ladder by its key: the site preconditioner cut and gone on with to the same bits by other ranks and transport; where it is useless it says so; auto leaves it for the next one
+    local sites=(--set steady.method=kronecker --set hamiltonian.1.coeff=1.2 --set hamiltonian.0.coeff=0.5 --set "jumps.0.rate=1" --set steady.check_unique=false)
+    run 1 whole steady_tfim "${sites[@]}"
+    run 2 later steady_tfim "${sites[@]}" --set run.steps=1 2>/dev/null || [ $? = 75 ]
+    run 3 later steady_tfim "${sites[@]}" --restart --set parallel.transport=messages; "$program" compare whole later
+    # strong coupling, weak damping: no answer, and a history
+    if run 1 hard steady_tfim --set steady.method=kronecker --set hamiltonian.0.coeff=1.5 --set hamiltonian.1.coeff=1.2 --set "jumps.0.rate=0.3" 2>hard.err; then exit 1; else [ $? = 4 ]; fi
+    grep -q "method kronecker .* at .*last cycles: [0-9]*: [0-9.e+-]*" hard.err
+    # in between: auto begins with the sites, sees that they gain too little, begins anew without them, across a restart too
+    local between=(--set system.sites.0.count=9 --set hamiltonian.0.coeff=1.9 --set hamiltonian.1.coeff=0.6 --set steady.rtol=1e-6)
+    timeout 200 mpirun -n 2 "$program" run "$decks/steady_tfim.yaml" --output between "${between[@]}" >said; grep -q "kronecker gains less than a factor of ten in 60 applications at .*; going on with gcrot" said
+    run 1 parts steady_tfim "${between[@]}" --set run.steps=6 2>/dev/null || [ $? = 75 ]
+    run 2 parts steady_tfim "${between[@]}" --restart; "$program" compare between parts
+}
 case_short() { # every deck runs
     run 2 xyz xyz_square --set time.end=0.1
     run 1 bh bose_hubbard_dimer --set time.end=0.4
@@ -76,7 +90,7 @@ PY
 case_povm() { # decks of the network solver: errors against the density solver, which runs beside them; ranks; restart; figures; all orders of sites; a state with zeros of the POVM
     for g in 0.25 0.5 1.2; do
         run 1 steady$g povm_steady_tfim --set hamiltonian.1.coeff=$g >/dev/null
-        /usr/bin/python3 -c "import h5py; e = h5py.File('steady$g/result.h5')['report/largest_error'][()]; print('g/2 = $g, 4 spins, steady: error', e); assert e < 0.01"
+        /usr/bin/python3 -c "import h5py; e = h5py.File('steady$g/result.h5')['report/largest_error'][()]; r = h5py.File('steady$g/result.h5')['report/rms_e'][()]; print('g/2 = $g, 4 spins, steady: error', e, 'rms e', r); assert e < 0.01 and r < 0.35"
     done
     run 1 whole povm_steady_tfim --set steady.t_max=1 >/dev/null # the same bits on other ranks and after a stop
     run 2 cut povm_steady_tfim --set steady.t_max=1 --set run.steps=7 >/dev/null 2>&1 || [ $? = 75 ]
@@ -105,7 +119,7 @@ case_povm_paper() { # style: paper: what it reaches, the same bits on other rank
     run 1 moved povm_paper_dynamics "${few[@]}" >/dev/null
     run 2 broken povm_paper_dynamics "${few[@]}" --set run.steps=3 >/dev/null 2>&1 || [ $? = 75 ]
     run 2 broken povm_paper_dynamics "${few[@]}" --restart >/dev/null; "$program" compare moved broken
-    run 1 squares povm_paper_dynamics --set step.inner=gauss_newton --set step.tau=0.1 --set step.reg=1e-6 --set time.end=1 --set time.output_every=0.1 --set samples.train=300 >/dev/null
+    run 1 squares povm_paper_dynamics --set step.inner=gauss_newton --set step.inner_steps=2 --set step.tau=0.1 --set step.reg=1e-6 --set time.end=1 --set time.output_every=0.1 --set samples.train=300 >/dev/null
     /usr/bin/python3 -c "import h5py; e = h5py.File('squares/result.h5')['report/largest_error'][()]; print('4 spins to t = 1, trapezoid steps of 0.1 by Gauss-Newton: error', e); assert e < 0.03"
     for figure in steady squares; do "$program" plot $figure; done
     ls steady/plots/loss.png squares/plots/loss.png squares/plots/errors.png

@@ -30,7 +30,7 @@ tes_add_test(problems/lindblad/povm_loss RANKS 1 2 3 LABELS problem CALLS lindbl
 tes_add_test(problems/lindblad/trajectories RANKS 1 2 3 4 LABELS problem CALLS lindblad driver)
 
 # tasks and decks from outside
-foreach(case povm povm_paper povm_sweep povm_says sweep steady_tables mollow restart short spectrum initial members messages)
+foreach(case povm povm_paper povm_sweep povm_says sweep steady_tables mollow restart ladder short spectrum initial members messages)
   add_test(NAME problem/lindblad/decks_${case} COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/lindblad/decks.sh ${case} $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR})
   set_tests_properties(problem/lindblad/decks_${case} PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 300 LABELS problem)
 endforeach()

@@ -61,6 +61,10 @@ static PetscErrorCode ParameterCountsArePublished(void)
   s.norm = NET_NORM;
   PetscCall(Count(&s, &count));
   TES_CHECK_INT(count, 1144394);
+  s            = Plain(256, 4, 24, 6);
+  s.zero_start = PETSC_TRUE; /* the paper's text: no Pi between the levels, five times 24 x 24 x 9 less in each layer */
+  PetscCall(Count(&s, &count));
+  TES_CHECK_INT(count, 572661 - 4 * 5 * 24 * 24 * 9);
   s = Plain(32, 3, 16, 5);
   PetscCall(Count(&s, &count));
   TES_CHECK_INT(count, 148132);
@@ -80,7 +84,7 @@ static void SetKernel(const MgnoPlan *plan, const char role[], PetscReal *theta,
   }
 }
 
-static PetscErrorCode MultigridFactor(PetscInt n, PetscInt levels, PetscInt pre, PetscInt post, PetscReal omega, PetscReal *factor)
+static PetscErrorCode MultigridFactor(PetscInt n, PetscInt levels, PetscInt pre, PetscInt post, PetscReal omega, PetscBool zero_start, PetscReal *factor)
 {
   const PetscReal a[9] = {-1, -1, -1, -1, 8, -1, -1, -1, -1}, delta[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0}, full[9] = {1, 2, 1, 2, 4, 2, 1, 2, 1};
   MgnoNetSpec     s      = Plain(n, 1, 1, levels);
@@ -91,6 +95,7 @@ static PetscErrorCode MultigridFactor(PetscInt n, PetscInt levels, PetscInt pre,
   PetscFunctionBegin;
   s.transfer   = NET_INTERIOR;
   s.coarse     = NET_RESTRICT_RESIDUAL;
+  s.zero_start = zero_start;
   s.skip       = NET_NO_SKIP;
   s.activation = MGNO_IDENTITY;
   for (PetscInt l = 0; l < levels; l++) {
@@ -146,7 +151,7 @@ static PetscErrorCode WeightsMakeExactMultigrid(void)
     for (int size = 0; size < 2; size++) {
       PetscReal factor;
 
-      PetscCall(MultigridFactor(size ? 127 : 63, size ? 6 : 5, rows[i].pre, rows[i].post, rows[i].omega, &factor));
+      PetscCall(MultigridFactor(size ? 127 : 63, size ? 6 : 5, rows[i].pre, rows[i].post, rows[i].omega, i == 1 ? PETSC_TRUE : PETSC_FALSE, &factor)); /* Pi = 0, or no Pi at all */
       TES_CHECK_NEAR(factor, rows[i].want[size], 0.005);
     }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -214,6 +219,19 @@ static PetscErrorCode CheckGradient(const char what[], const MgnoNetSpec *s)
     if (PetscAbsReal(slope - size) > 1e-7 * size) PetscCall(PetscPrintf(PETSC_COMM_SELF, "# %s: %s: %g, differences say %g\n", what, input ? "input" : plan->tensor[i].name, (double)size, (double)slope));
   }
   TES_CHECK_AT_MOST(worst, 1e-7);
+  { /* what is left of the value beyond its linear part falls by four as the step is halved */
+    PetscReal left[3], slope = 0, h = 2e-4;
+
+    for (PetscInt64 k = 0; k < plan->size; k++) slope += g[k] * Noise((uint32_t)k, 7);
+    for (int halving = 0; halving < 3; halving++, h /= 2) {
+      PetscReal there;
+
+      for (PetscInt64 k = 0; k < plan->size; k++) moved[k] = theta[k] + h * Noise((uint32_t)k, 7);
+      PetscCall(Value(net, moved, x, w, points * s->c_out, out, &there));
+      left[halving] = there - value - h * slope;
+    }
+    for (int halving = 0; halving < 2; halving++) TES_CHECK_NEAR(left[halving] / left[halving + 1], 4, 0.2);
+  }
   PetscCall(PetscFree4(theta, g, moved, packed));
   PetscCall(PetscFree5(x, w, out, x_bar, dx));
   PetscCall(MgnoNetDestroy(&net));
@@ -249,6 +267,10 @@ static PetscErrorCode GradientsAreThoseOfDifferences(void)
   s.pre[0]    = 2;
   s.activation = MGNO_SILU;
   PetscCall(CheckGradient("residual restricted, cells, biases", &s));
+  s            = Plain(18, 2, 5, 3);
+  s.coarse     = NET_RESTRICT_RESIDUAL;
+  s.zero_start = PETSC_TRUE;
+  PetscCall(CheckGradient("residual restricted, zero start", &s));
   s          = Plain(17, 2, 4, 3);
   s.transfer = NET_VERTEX;
   s.norm     = NET_NORM_CHANNEL;

@@ -178,6 +178,9 @@ static PetscErrorCode ZeroSidesOnEvenGrids(void)
   s.blocks[0] = 2;
   s.blocks[1] = 3;
   PetscCall(EveryWay("reference", &s, PETSC_TRUE));
+  s.zero_start = PETSC_TRUE;
+  PetscCall(EveryWay("coarse levels from zero", &s, PETSC_TRUE));
+  s.zero_start = PETSC_FALSE;
   s.transfer  = NET_CELL;
   s.coarse    = NET_RESTRICT_RESIDUAL;
   s.conv_bias = PETSC_TRUE;
@@ -263,11 +266,19 @@ static PetscErrorCode DistributedAdjointIsTheAdjoint(void)
 {
   int size;
 
+  const struct {
+    NetSide     side;
+    NetTransfer transfer;
+    PetscInt    n;
+    NetTie      tie;
+  } kinds[] = {{NET_ZERO, NET_CELL, 32, NET_TIE_NONE},      {NET_REFLECT, NET_VERTEX, 33, NET_TIE_NONE}, {NET_WRAP, NET_CELL, 32, NET_TIE_NONE},         {NET_SYMMETRIC, NET_CELL, 40, NET_TIE_NONE},
+               {NET_ODD, NET_CELL, 32, NET_TIE_NONE},       {NET_ODD, NET_INTERIOR, 31, NET_TIE_NONE},   {NET_ZERO, NET_REFERENCE, 37, NET_TIE_NONE},     {NET_REFLECT, NET_REFERENCE, 34, NET_TIE_NONE},
+               {NET_SYMMETRIC, NET_REFERENCE, 35, NET_TIE_NONE}, {NET_ZERO, NET_VERTEX, 33, NET_TIE_ADJOINT}, {NET_SYMMETRIC, NET_CELL, 32, NET_TIE_ADJOINT}, {NET_WRAP, NET_CELL, 32, NET_TIE_SYMMETRIC}};
+
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &size));
-  for (int kind = 0; kind < 3; kind++) {
-    MgnoNetSpec     s = Plain(kind == 1 ? 33 : 32, 1, 6, 3);
-    const NetSide   side[3] = {NET_ZERO, NET_REFLECT, NET_WRAP};
+  for (int kind = 0; kind < 12; kind++) {
+    MgnoNetSpec     s = Plain(kinds[kind].n, 1, 6, 3);
     const MgnoSplit split = {.comm = PETSC_COMM_WORLD, .p = {size == 4 ? 2 : 1, size == 4 ? 2 : size, 1}, .wide = (PetscBool)(kind % 2)};
     MgnoPlan       *plan;
     MgnoNet         net;
@@ -277,10 +288,13 @@ static PetscErrorCode DistributedAdjointIsTheAdjoint(void)
 
     s.skip       = NET_NO_SKIP;
     s.activation = MGNO_IDENTITY;
-    s.transfer   = kind == 1 ? NET_VERTEX : NET_CELL;
+    s.transfer   = kinds[kind].transfer;
+    s.tie        = kinds[kind].tie;
+    s.post[0]    = kind % 3 == 0;
+    if (s.tie != NET_TIE_NONE) s.c_in = 6;
     s.blocks[0] = s.blocks[1] = PetscMax(2, size == 3 ? 3 : 2);
     s.c_out                   = 2;
-    AllSides(&s, side[kind], side[kind], side[kind], side[kind]);
+    AllSides(&s, kinds[kind].side, kinds[kind].side, kinds[kind].side, kinds[kind].side);
     PetscCall(MgnoPlanCreate(&s, &plan));
     PetscCall(MgnoNetCreateSplit(plan, PETSC_FALSE, PETSC_TRUE, PETSC_FALSE, &split, SAMPLES, &net));
     PetscCall(PetscMalloc1(plan->size, &theta));

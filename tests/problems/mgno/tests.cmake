@@ -37,3 +37,5 @@ add_test(NAME problem/mgno/split COMMAND bash ${PROJECT_SOURCE_DIR}/tests/proble
 set_tests_properties(problem/mgno/split PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 4 TIMEOUT 300 LABELS parallel)
 add_test(NAME problem/mgno/unrolled COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/mgno/unrolled.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/tests/problems/mgno/unrolled.yaml)
 set_tests_properties(problem/mgno/unrolled PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 4 TIMEOUT 300 LABELS problem)
+add_test(NAME problem/mgno/refusals COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/mgno/refusals.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/tests/problems/mgno/contract.yaml)
+set_tests_properties(problem/mgno/refusals PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 3 TIMEOUT 300 LABELS problem)
