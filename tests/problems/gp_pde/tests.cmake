@@ -38,4 +38,4 @@ tes_add_test(problems/gp_pde/inverse RANKS 1 2 LABELS problem CALLS gp_pde drive
 add_test(NAME problem/gp_pde/restart_inverse COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/restart_each.sh $<TARGET_FILE:tessera> ${PROJECT_SOURCE_DIR}/input_decks/gp_pde/inverse_k2.yaml)
 set_tests_properties(problem/gp_pde/restart_inverse PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" PROCESSORS 2 TIMEOUT 240 LABELS restart)
 add_test(NAME problem/gp_pde/messages COMMAND bash ${PROJECT_SOURCE_DIR}/tests/problems/gp_pde/messages.sh $<TARGET_FILE:tessera>)
-set_tests_properties(problem/gp_pde/messages PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" TIMEOUT 120 LABELS problem)
+set_tests_properties(problem/gp_pde/messages PROPERTIES ENVIRONMENT "${TES_TEST_ENVIRONMENT}" TIMEOUT 300 LABELS problem)
