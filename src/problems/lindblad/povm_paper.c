@@ -56,7 +56,7 @@ PetscErrorCode LbPaperCreate(const Lindblad *c, LbFlow *flow, LbNet *old, LbPape
   paper->old         = old;
   paper->best_update = -1;
   PetscCall(LbLossCreate(flow, old, c->loss, &paper->loss));
-  PetscCall(PetscCalloc1(flow->net->n_parameters, &paper->best));
+  PetscCall(PetscCalloc2(flow->net->n_parameters, &paper->best, flow->net->n_parameters, &paper->gradient));
   PetscCall(Fresh(c, paper));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -66,7 +66,7 @@ PetscErrorCode LbPaperDestroy(LbPaper *paper)
   PetscFunctionBegin;
   if (paper->loss.flow) PetscCall(LbLossDestroy(&paper->loss));
   PetscCall(TesOptimizerDestroy(&paper->optimizer));
-  PetscCall(PetscFree(paper->best));
+  PetscCall(PetscFree2(paper->best, paper->gradient));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -122,17 +122,14 @@ PetscErrorCode LbPaperUpdate(const Lindblad *c, LbPaper *paper, LbPaperInfo *inf
   LbFlow       *flow = paper->loss.flow;
   LbNet        *net  = flow->net;
   const TesRate rate = Rate(c, paper->updates);
-  double       *gradient;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(info, sizeof *info));
-  PetscCall(PetscMalloc1(net->n_parameters, &gradient));
-  PetscCall(LbLossAt(&paper->loss, c->time.start, 0, ++paper->number, gradient, &info->loss));
+  PetscCall(LbLossAt(&paper->loss, c->time.start, 0, ++paper->number, paper->gradient, &info->loss));
   if (!info->loss.finite) PetscCall(NotFinite(paper, "update", (PetscReal)paper->updates));
   PetscCall(Watch(c, paper, info->loss.value, STRETCH, "update", (PetscReal)paper->updates));
-  PetscCall(TesOptimizerApply(paper->optimizer, &rate, net->theta, gradient));
+  PetscCall(TesOptimizerApply(paper->optimizer, &rate, net->theta, paper->gradient));
   PetscCall(LbNetPrepare(net));
-  PetscCall(PetscFree(gradient));
   paper->updates++;
   info->updates       = 1;
   info->learning_rate = rate.learning_rate;
@@ -163,7 +160,6 @@ PetscErrorCode LbPaperStep(const Lindblad *c, LbPaper *paper, PetscReal t, Petsc
 {
   LbNet         *net  = paper->loss.flow->net;
   const PetscInt most = InnerSteps(c);
-  double        *gradient;
   PetscBool      enough = PETSC_FALSE;
 
   PetscFunctionBegin;
@@ -171,7 +167,6 @@ PetscErrorCode LbPaperStep(const Lindblad *c, LbPaper *paper, PetscReal t, Petsc
   PetscCall(PetscArraycpy(paper->old->theta, net->theta, net->n_parameters));
   PetscCall(LbNetPrepare(paper->old));
   if (c->optimizer.fresh) PetscCall(Fresh(c, paper));
-  PetscCall(PetscMalloc1(net->n_parameters, &gradient));
   while (!enough && info->updates < most) {
     if (c->step.inner == LB_INNER_GAUSS_NEWTON) {
       PetscCall(LbLossGaussNewton(&paper->loss, t, tau, paper->number + 1, c->step.reg, &info->loss)); /* the samples of p_old are the same for all inner steps */
@@ -183,17 +178,16 @@ PetscErrorCode LbPaperStep(const Lindblad *c, LbPaper *paper, PetscReal t, Petsc
     {
       const TesRate rate = Rate(c, info->updates);
 
-      PetscCall(LbLossAt(&paper->loss, t, tau, ++paper->number, gradient, &info->loss));
+      PetscCall(LbLossAt(&paper->loss, t, tau, ++paper->number, paper->gradient, &info->loss));
       if (!info->loss.finite) PetscCall(NotFinite(paper, "t =", t));
       info->learning_rate = rate.learning_rate;
       enough              = info->loss.value <= c->step.target_loss ? PETSC_TRUE : PETSC_FALSE;
       if (enough) break;
-      PetscCall(TesOptimizerApply(paper->optimizer, &rate, net->theta, gradient));
+      PetscCall(TesOptimizerApply(paper->optimizer, &rate, net->theta, paper->gradient));
       PetscCall(LbNetPrepare(net));
       info->updates++;
     }
   }
-  PetscCall(PetscFree(gradient));
   PetscCall(LbLossAt(&paper->loss, t, tau, ++paper->number, NULL, &info->loss));
   if (!info->loss.finite) PetscCall(NotFinite(paper, "t =", t));
   PetscCall(Watch(c, paper, info->loss.value, 1, "t =", t + tau));

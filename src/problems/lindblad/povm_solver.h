@@ -79,7 +79,7 @@ typedef struct {
   PetscInt64   updates;         /* steady: of the parameters */
   PetscInt64   best_update;     /* steady: -1 before there is one */
   PetscReal    best_loss, best_error;
-  double      *best;            /* [P] */
+  double      *best, *gradient; /* [P] each */
   PetscReal    course[LB_COURSE]; /* rises in a row; last mean; mean before the rises; sum and number of the mean in the making */
 } LbPaper;
 

@@ -30,13 +30,10 @@ static void Widen(const Mgno *m, const void *from, PetscInt64 n, PetscReal *to)
   }
 }
 
-/* NaN, infinity, truth that is zero all over, and mobilities that are not positive are said with the sample's number. */
-static PetscErrorCode Inspect(const Mgno *m, const MgnoSamples *s)
+/* NaN, infinity, truth that is zero all over, and mobilities that are not positive are said with the sample's number; v is room for one channel. */
+static PetscErrorCode InspectIn(const Mgno *m, const MgnoSamples *s, PetscReal *v)
 {
-  PetscReal *v;
-
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1(m->points, &v));
   for (PetscInt64 i = 0; i < s->part.n_local; i++)
     for (PetscInt c = 0; c < s->rows.c_in + s->rows.c_out; c++) {
       const PetscBool y = c >= s->rows.c_in ? PETSC_TRUE : PETSC_FALSE;
@@ -52,7 +49,19 @@ static PetscErrorCode Inspect(const Mgno *m, const MgnoSamples *s)
       PetscCheck(c > 0 || m->data.family > MGNO_TRIG || least > 0, PETSC_COMM_SELF, TES_ERR_DECK, "sample %" PetscInt64_FMT " of the data set has a coefficient of %g: data.family %s needs positive ones", s->part.first + i, (double)least,
                  m->family->name);
     }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Inspect(const Mgno *m, const MgnoSamples *s)
+{
+  PetscErrorCode refused;
+  PetscReal     *v;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(m->points, &v));
+  refused = InspectIn(m, s, v);
   PetscCall(PetscFree(v));
+  PetscCall(refused);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -78,8 +87,8 @@ PetscErrorCode MgnoSamplesLoad(TesProblem problem)
   PetscCall(MgnoRowsCreate(m, m->samples, s->part.first, s->part.n_local, shape.c_in, shape.c_out, &s->rows));
   s->ready = PETSC_TRUE;
   PetscCall(MgnoRowsRead(problem, path, shape.n, s->part.first, 1, &s->rows));
-  PetscCall(TesAgree(TesProblemComm(problem), Inspect(m, s)));
   PetscCall(PetscFree(path));
+  PetscCall(TesAgree(TesProblemComm(problem), Inspect(m, s)));
   PetscCall(TesPhaseEnd(TesProblemTimers(problem), "io"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
