@@ -324,6 +324,7 @@ PetscErrorCode MgnoTrainStep(TesProblem problem, TesProgress *progress, PetscBoo
   PetscInt        *order;
   PetscInt64      *pair;
   PetscReal       *values, *column, seconds;
+  PetscErrorCode   refused;
   TesRate          rate;
 
   PetscFunctionBegin;
@@ -335,13 +336,14 @@ PetscErrorCode MgnoTrainStep(TesProblem problem, TesProgress *progress, PetscBoo
   PetscCall(PetscArrayzero(values, 2 * count));
   for (PetscInt64 b = first; b < last; b += m->train.batch) PetscCall(Batch(problem, PetscMin(m->train.batch, last - b), pair + b, &rate, values + 2 * (b - first)));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, values, (PetscMPIInt)(2 * count), MPIU_REAL, MPI_SUM, comm)); /* one contribution each: exact */
-  PetscCall(CheckValues(problem, count, values, first, pair));
-  for (int k = 0; k < 2; k++) {
+  refused = CheckValues(problem, count, values, first, pair);
+  for (int k = 0; k < 2 && !refused; k++) {
     for (PetscInt64 i = 0; i < count; i++) column[i] = values[2 * i + k];
     *(k ? &m->trained.l2 : &m->trained.loss) += TesSumPairwise(count, column);
   }
-  m->trained.done += (PetscReal)count;
   PetscCall(PetscFree4(order, pair, values, column));
+  PetscCall(refused);
+  m->trained.done += (PetscReal)count;
   progress->work = (PetscReal)count;
   PetscCall(PetscSNPrintf(progress->phase, sizeof(progress->phase), "train epoch %" PetscInt64_FMT "/%" PetscInt_FMT, m->trained.epoch + 1, m->train.epochs));
   if (part + 1 == per) PetscCall(EpochEnd(problem, &rate));
